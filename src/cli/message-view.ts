@@ -1,0 +1,70 @@
+/** A message as the program shows it: fields for JSON, text for people. */
+import type { OutboxMessage } from '../outbox/message.js'
+import { maskSecrets } from './masking.js'
+import { manyLines } from './printable.js'
+
+/** All but the payload, of which only the size. Absent optionals are left out. */
+export function messageSummary({ payload, lastError, claimToken: _, ...rest }: OutboxMessage): object {
+  return {
+    ...rest,
+    payloadBytes: payload.byteLength,
+    ...(lastError === undefined ? {} : { lastError: maskSecrets(lastError) }),
+  }
+}
+
+/** `payload` when it is JSON, else `payloadText` or `payloadBase64`. */
+export function messageDocument(message: OutboxMessage): object {
+  const text = textOf(message.payload)
+  const json = isJson(message.contentType) ? parse(text) : undefined
+  const summary = messageSummary(message)
+  if (json !== undefined) return { ...summary, payload: json.value }
+  if (text !== undefined) return { ...summary, payloadText: text }
+  return { ...summary, payloadBase64: Buffer.from(message.payload).toString('base64') }
+}
+
+/** Lines for people; bytes that are no text are only counted. */
+export function payloadLines(message: OutboxMessage): string[] {
+  const text = textOf(message.payload)
+  const json = isJson(message.contentType) ? parse(text) : undefined
+  if (json !== undefined) return manyLines(JSON.stringify(json.value, null, 2)).split('\n')
+  if (text === undefined) return [`(${message.payload.byteLength} bytes that are no text; --raw writes them)`]
+  return manyLines(text).split('\n')
+}
+
+function isJson(contentType: string): boolean {
+  return /^application\/(?:json|[\w.+-]+\+json)\b/i.test(contentType)
+}
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function parse(text: string | undefined): { readonly value: unknown } | undefined {
+  if (text === undefined) return undefined
+  try {
+    return { value: JSON.parse(text) as unknown }
+  } catch {
+    return undefined
+  }
+}
+
+export function timeText(ms: number): string {
+  // Beyond what a Date can hold, the number itself.
+  return Math.abs(ms) <= 8_640_000_000_000_000 ? new Date(ms).toISOString() : String(ms)
+}
+
+const UNITS = [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1_000]] as const
+
+/** `340 ms`, `12 s`, `5 m`, `3 h`, `2 d`. */
+export function ageText(ms: number): string {
+  for (const [unit, size] of UNITS) if (ms >= size) return `${Math.floor(ms / size)} ${unit}`
+  return `${Math.max(0, Math.floor(ms))} ms`
+}
+
+export function countText(count: number): string {
+  return count.toLocaleString('en-US')
+}

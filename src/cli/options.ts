@@ -1,0 +1,69 @@
+/** Options that commands share, and how their values are read. */
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { OUTBOX_STATUSES, type OutboxStatus } from '../outbox/message.js'
+
+export interface CommonFlags {
+  readonly json?: boolean
+  readonly verbose?: boolean
+}
+
+export interface DatabaseFlags extends CommonFlags {
+  readonly url?: string
+  readonly schema?: string
+  readonly config?: string
+}
+
+export interface QueueFlags {
+  readonly lane?: string
+  readonly target?: string
+  readonly scope?: string
+}
+
+export interface FilterFlags extends QueueFlags {
+  readonly status?: OutboxStatus
+  readonly key?: string
+}
+
+export function withCommonOptions(command: Command): Command {
+  return command
+    .option('--json', 'print JSON, for programs')
+    .option('--verbose', 'show where an error comes from')
+}
+
+export function withDatabaseOptions(command: Command): Command {
+  return command
+    .option('--url <url>', 'postgres://…, sqlite:<path> or a path (default: WAYBILL_URL, DATABASE_URL)')
+    .option('--schema <name>', 'the PostgreSQL schema (default: WAYBILL_SCHEMA, waybill)')
+    .option('--config <file>', 'the configuration (default: waybill.config.ts, .js or .mjs)')
+}
+
+export function withQueueOptions(command: Command): Command {
+  return command
+    .option('--lane <lane>', 'only this lane')
+    .option('--target <target>', 'only this target')
+    .option('--scope <scope>', 'only this tenant')
+}
+
+export function withFilterOptions(command: Command): Command {
+  const statuses = new Option('--status <status>', 'only these').choices([...OUTBOX_STATUSES])
+  return withQueueOptions(command.addOption(statuses)).option('--key <key>', 'only this key')
+}
+
+export function integer(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value)
+    if (/^\d+$/.test(value) && number >= min && number <= max) return number
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
+  }
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Milliseconds from `500ms`, `30s`, `2m`, `1h`; a bare number is milliseconds. */
+export function duration(value: string): number {
+  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value) ?? []
+  const ms = Math.round(Number(amount) * (UNIT_MS[unit] ?? 1))
+  if (amount === '' || ms > MAX_TIMER_MS) throw new InvalidArgumentError('Write it as 500ms, 30s or 2m.')
+  return ms
+}

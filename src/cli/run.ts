@@ -1,0 +1,79 @@
+/** The program without its process: arguments in, exit code out. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { failureOf, usageError } from './cli-error.js'
+import { demoCommand } from './commands/demo.js'
+import { initCommand } from './commands/init.js'
+import { listCommand } from './commands/list.js'
+import { migrateCommand } from './commands/migrate.js'
+import { relayCommand } from './commands/relay.js'
+import { showCommand } from './commands/show.js'
+import { statsCommand } from './commands/stats.js'
+import { createContext, type Context } from './context.js'
+import { EXIT, type ExitCode } from './exit-codes.js'
+import type { Io } from './io.js'
+
+/** `argv` without the program's name. Never rejects. */
+export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
+  const context = createContext(io)
+  try {
+    await createProgram(context).parseAsync(argv, { from: 'user' })
+    return context.exitCode
+  } catch (thrown) {
+    return report(thrown, argv, context)
+  }
+}
+
+function createProgram(context: Context): Command {
+  const { io } = context
+  const program = new Command('waybill')
+    .description('What your transaction commits, the world receives.')
+    .version(version(), '-v, --version', 'print the version')
+    .addHelpText('after', '\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 unhealthy, 130 interrupted.')
+  const commands = [
+    demoCommand, initCommand, migrateCommand, relayCommand, listCommand, showCommand, statsCommand,
+  ].map((create) => create(context))
+  for (const command of commands) program.addCommand(command)
+  for (const command of [program, ...commands]) {
+    command.exitOverride().showSuggestionAfterError().configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      // Help that was not asked for. Errors are told by `report`.
+      writeErr: (text) => io.stderr.write(text),
+      outputError: () => undefined,
+      getOutHelpWidth: () => io.columns() ?? 100,
+      getErrHelpWidth: () => io.columns() ?? 100,
+    })
+  }
+  return program
+}
+
+function report(thrown: unknown, argv: readonly string[], context: Context): ExitCode {
+  const end = argv.indexOf('--')
+  const flags = end === -1 ? argv : argv.slice(0, end)
+  const output = context.output({ json: flags.includes('--json'), verbose: flags.includes('--verbose') })
+  if (thrown instanceof CommanderError && (thrown.exitCode === 0 || thrown.code === 'commander.help')) {
+    // `waybill` alone prints the help as an error; `--help` and `--version` as what was asked for.
+    return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+  const failure = failureOf(thrown instanceof CommanderError ? usageOf(thrown, argv, context) : thrown)
+  const { code, message, next, exitCode, stack } = failure
+  if (output.json) output.errorLine(JSON.stringify({ error: { code, message } }))
+  else {
+    output.errorLine(`waybill: ${message}`)
+    output.errorLine(`  next: ${next}`)
+  }
+  if (output.verbose) output.errorLine(stack)
+  return exitCode
+}
+
+function usageOf(error: CommanderError, argv: readonly string[], context: Context): Error {
+  const message = error.message.replace(/^error: /, '')
+  const names = createProgram(context).commands.map((command) => command.name())
+  const name = names.find((each) => argv.includes(each))
+  return usageError(message, `\`waybill ${name === undefined ? '' : `${name} `}--help\` lists what there is`)
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}

@@ -1,0 +1,42 @@
+/**
+ * Everything that is not determined by its inputs comes from here, so that a
+ * test can replace it and a reader can find it: time, randomness and waiting.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+
+/** Milliseconds since the Unix epoch, an integer in 0…2^53−1. */
+export type Clock = () => number
+
+export const systemClock: Clock = () => Date.now()
+
+/** Milliseconds that never jump; only differences mean anything. Leases are watched with this. */
+export const monotonicMs = (): number => performance.now()
+
+/** A number in [0, 1). */
+export type Random = () => number
+
+export const systemRandom: Random = () => Math.random()
+
+/** A fresh unguessable token, one per claim. */
+export const newToken = (): string => randomUUID()
+
+/** Lower-case letters and digits, unguessable enough to name a store apart from every other. */
+export function newTag(length: number): string {
+  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+  return Array.from(randomBytes(length), (byte) => alphabet[byte % 32]).join('')
+}
+
+/** Resolves after `ms`, or at once when the signal aborts. It never rejects: the caller asks the signal. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve()
+    const done = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    // setTimeout fires at once for delays of 2^31 ms and more.
+    const timer = setTimeout(done, Math.min(ms, 2 ** 31 - 1))
+    signal?.addEventListener('abort', done, { once: true })
+  })
+}

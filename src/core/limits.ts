@@ -1,0 +1,20 @@
+/** Every bound that a caller can meet, in one place. Bytes are of UTF-8. */
+
+export const MAX_NAME_BYTES = 255
+export const MAX_KEY_BYTES = 1_024
+export const MAX_SCOPE_BYTES = 512
+export const MAX_HEADERS = 64
+export const MAX_HEADERS_BYTES = 16 * 1_024
+export const DEFAULT_MAX_PAYLOAD_BYTES = 256 * 1_024
+/** What a store may be configured up to; beyond it, keep the body elsewhere and enqueue its address. */
+export const MAX_PAYLOAD_BYTES = 64 * 1_024 * 1_024
+export const MAX_ENQUEUE_BATCH = 10_000
+export const MAX_CLAIM_LIMIT = 1_000
+export const MAX_PAGE_LIMIT = 1_000
+export const MAX_ATTEMPTS = 1_000_000
+/** One day: a longer lease only delays recovery; renew instead. */
+export const MAX_LEASE_MS = 86_400_000
+/** One day. */
+export const DEFAULT_RETAIN_DELIVERED_MS = 86_400_000
+/** How long a dedupe key is kept after its message left: 7 days. */
+export const DEFAULT_DEDUPE_RETENTION_MS = 7 * 86_400_000

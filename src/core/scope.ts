@@ -1,0 +1,41 @@
+/**
+ * A scope keeps tenants apart. In Waybill it is a column, checked in the same
+ * statement as every write; on stores that have only keys it is part of the key,
+ * by the encoding below.
+ *
+ * The length prefix makes the encoding injective, and no encoded key of one scope
+ * is ever a prefix of another's, also when nested (suite case A-60).
+ */
+import { validationError } from './errors.js'
+import { MAX_SCOPE_BYTES } from './limits.js'
+
+declare const scopeBrand: unique symbol
+/** A validated scope name. It serializes as the plain string and is validated again when read. */
+export type ScopeId = string & { readonly [scopeBrand]: true }
+
+/**
+ * Not blank, at most 512 bytes of UTF-8, no Unicode control characters. Kept untrimmed.
+ * @throws VALIDATION naming the rule that failed.
+ */
+export function scopeId(value: string): ScopeId {
+  if (typeof value !== 'string' || value.trim() === '') throw validationError('scope', 'is required')
+  if (!value.isWellFormed()) throw validationError('scope', 'must be well-formed Unicode')
+  if (Buffer.byteLength(value) > MAX_SCOPE_BYTES) {
+    throw validationError('scope', `must be at most ${MAX_SCOPE_BYTES} bytes`, { maxBytes: MAX_SCOPE_BYTES })
+  }
+  if (/\p{Cc}/u.test(value)) throw validationError('scope', 'must not contain control characters')
+  return value as ScopeId
+}
+
+export const DEFAULT_SCOPE = scopeId('default')
+
+/** `scope:<byte length of scope>:<scope>:<value>` */
+export function scopedKey(scope: ScopeId, value: string): string {
+  return `scope:${Buffer.byteLength(scope)}:${scope}:${value}`
+}
+
+/** The value behind this scope's prefix, or undefined when the key belongs to another scope. */
+export function unscopedKey(scope: ScopeId, key: string): string | undefined {
+  const prefix = scopedKey(scope, '')
+  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined
+}

@@ -1,0 +1,165 @@
+/**
+ * One face for the three engines' database objects, which differ in how they bind, read integers and begin.
+ */
+import type { SqlRow, SqlValue } from '../core/sql.js'
+
+/**
+ * A database object of better-sqlite3, libsql or node:sqlite. Only what all three share is named here, so
+ * that each is assignable without its types being installed.
+ */
+export interface SqliteHandle {
+  prepare(sql: string): SqliteStatement
+  exec(sql: string): unknown
+}
+
+export interface SqliteStatement {
+  run(...params: SqliteParameter[]): unknown
+  get(...params: SqliteParameter[]): unknown
+  all(...params: SqliteParameter[]): unknown[]
+}
+
+export type SqliteParameter = string | number | bigint | null | Uint8Array
+
+/** What the engines add, each its own part. */
+interface HandleParts extends SqliteHandle {
+  /** A boolean in better-sqlite3 and libsql, a method in node:sqlite. */
+  readonly open?: unknown
+  readonly isOpen?: boolean
+  readonly inTransaction?: boolean
+  readonly isTransaction?: boolean
+}
+
+interface Statement {
+  all(...params: readonly unknown[]): readonly unknown[]
+  run(...params: readonly unknown[]): unknown
+  /** better-sqlite3 and libsql: whether it answers rows. */
+  readonly reader?: boolean
+  /** libsql: the native statement. */
+  readonly stmt?: unknown
+  safeIntegers?(on: boolean): unknown
+  setReadBigInts?(on: boolean): unknown
+}
+
+export type BoundStatement = (params: readonly SqlValue[]) => readonly SqlRow[]
+
+/** Prepared statements kept per database object; the store and its enqueue need about sixty. */
+const MAX_STATEMENTS = 128
+const prepared = new WeakMap<SqliteHandle, Map<string, BoundStatement>>()
+
+/** Runs a statement on this handle, preparing it at its first use. Integers come back as `bigint`. */
+export function runStatement(handle: SqliteHandle, text: string, params: readonly SqlValue[]): readonly SqlRow[] {
+  let statements = prepared.get(handle)
+  if (statements === undefined) prepared.set(handle, statements = new Map())
+  let statement = statements.get(text)
+  if (statement === undefined) {
+    // The oldest goes: what is used in rotation beyond the bound would miss under any policy.
+    if (statements.size >= MAX_STATEMENTS) for (const oldest of statements.keys()) {
+      statements.delete(oldest)
+      break
+    }
+    statements.set(text, statement = bind(handle, handle.prepare(text)))
+  }
+  return statement(params)
+}
+
+/** libsql keeps the file open for as long as a statement lives. */
+export function forgetStatements(handle: SqliteHandle): void {
+  prepared.delete(handle)
+}
+
+function bind(handle: SqliteHandle, statement: Statement): BoundStatement {
+  const rows = (found: readonly unknown[]): readonly SqlRow[] => found as readonly SqlRow[]
+  if (statement.setReadBigInts !== undefined) {
+    statement.setReadBigInts(true)
+    if (bindsByPosition(handle)) return (params) => rows(statement.all(...params.map(bindable)))
+    return (params) => rows(statement.all(byName(params.map(bindable))))
+  }
+  if (statement.reader === false) {
+    return (params) => {
+      statement.run(bindings(statement, params))
+      return []
+    }
+  }
+  statement.safeIntegers?.(true)
+  return (params) => rows(statement.all(bindings(statement, params)))
+}
+
+/**
+ * better-sqlite3 takes `?1` for a name. libsql takes names too, but looks each up in all of them: 64 rows of
+ * an insert cost it 8 times as much by name as by position.
+ */
+function bindings(statement: Statement, params: readonly SqlValue[]): unknown {
+  const values = params.map(bindable)
+  return statement.stmt !== undefined || values.length === 0 ? values : byName(values)
+}
+
+function byName(values: readonly SqlValue[]): Readonly<Record<string, SqlValue>> {
+  return Object.fromEntries(values.map((value, index) => [index + 1, value]))
+}
+
+let nodeBindsByPosition: boolean | undefined
+
+/** node:sqlite took `?1` for a name until Node 22.20 or so, and binds names at half the speed. */
+function bindsByPosition(handle: SqliteHandle): boolean {
+  if (nodeBindsByPosition !== undefined) return nodeBindsByPosition
+  try {
+    const statement = handle.prepare('select ?1') as Statement
+    statement.all(0)
+    return nodeBindsByPosition = true
+  } catch {
+    return nodeBindsByPosition = false
+  }
+}
+
+/** libsql ends the process when it is handed a boolean. */
+function bindable(value: SqlValue): SqlValue {
+  return typeof value === 'boolean' ? Number(value) : value
+}
+
+/**
+ * libsql does not reset a prepared statement that SQLITE_BUSY stopped. The statement keeps the snapshot it
+ * failed on, so after the rollback every BEGIN IMMEDIATE of that connection fails as well, until the
+ * statement is collected. What `exec` runs is finalized in any case; so there the write lock is taken first,
+ * by a statement that changes nothing, and no prepared one can meet another writer.
+ */
+export function takeWriteLock(handle: SqliteHandle): void {
+  if (!isLibsql(handle)) return
+  try {
+    handle.exec('delete from sqlite_sequence where false')
+  } catch (error) {
+    // Without that table there is no message table either, which the next statement says better.
+    if (!(error instanceof Error && error.message.includes('no such table'))) throw error
+  }
+}
+
+/** Its database object holds the native one as `db`. */
+function isLibsql(handle: SqliteHandle): boolean {
+  return 'db' in handle && 'inTransaction' in handle
+}
+
+/** Whether a transaction is open on this handle; false for one that is closed. Never leaves the process. */
+export function isInTransaction(handle: SqliteHandle): boolean {
+  const { open, isOpen } = handle as HandleParts
+  // Asked first: libsql ends the process when a closed database is asked for its transaction.
+  if (open === false || isOpen === false) return false
+  const { isTransaction, inTransaction } = handle as HandleParts
+  const known = isTransaction ?? inTransaction
+  return known ?? refusesToBegin(handle)
+}
+
+/**
+ * node:sqlite before 22.16 cannot tell. There, BEGIN is refused inside a transaction, without harm to it;
+ * outside, a deferred transaction takes no lock and is ended at once.
+ */
+function refusesToBegin(handle: SqliteHandle): boolean {
+  try {
+    handle.exec('BEGIN')
+  } catch (error) {
+    const message = error instanceof Error ? error.message : ''
+    if (message.includes('within a transaction')) return true
+    if (message.includes('not open')) return false
+    throw error
+  }
+  handle.exec('ROLLBACK')
+  return false
+}

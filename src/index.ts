@@ -1,0 +1,38 @@
+/** `waybill`: what your transaction commits, the world receives. Stores and drivers are subpaths of their own. */
+export { defineConfig, type WaybillConfig } from './config.js'
+export { createWaybill, type Waybill, type WaybillOptions } from './waybill.js'
+export type { Store, SyncStore } from './store.js'
+
+export { jsonCodec, type Codec } from './core/codec.js'
+export { DEFAULT_DEDUPE_RETENTION_MS, DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
+export type { Clock } from './core/environment.js'
+export {
+  isWaybillError, WaybillError, type ErrorDetails, type WaybillErrorCode, type WaybillErrorOptions,
+} from './core/errors.js'
+export { CLASSIC_RETRY, DEFAULT_RETRY, type RetryPolicy } from './core/retry.js'
+export { DEFAULT_SCOPE, scopedKey, scopeId, unscopedKey, type ScopeId } from './core/scope.js'
+export type { Driver, SqlExecutor, SqlRow, SqlStatement, SqlValue, SyncDriver, SyncSqlExecutor } from './core/sql.js'
+export type { StandardSchema } from './core/standard-schema.js'
+export {
+  permanentError, throttledError, type DeliveryContext, type Envelope, type Transport,
+} from './core/transport.js'
+
+export type {
+  ClaimRequest, ExtendRequest, ListFilter, OutboxCapabilities, OutboxClaim, OutboxStats, OutboxStore, PurgeRequest,
+  PurgeResult, SettleAnswer, SettleOutcome, SettleRequest, StatsFilter,
+} from './outbox/contract.js'
+export { defineEvents, type EventDefinition, type EventDefinitions } from './outbox/events.js'
+export {
+  CLASSIC_MAX_ATTEMPTS, DEFAULT_LANE, DEFAULT_MAX_ATTEMPTS, DEFAULT_TARGET, OUTBOX_LANE_CANONICAL,
+  OUTBOX_LANE_PROTOCOL_REPLAY, OUTBOX_STATUSES, OUTBOX_TARGET_A2A_WEBHOOK, OUTBOX_TARGET_PROTOCOL_FANOUT,
+  OUTBOX_TARGET_PROTOCOL_PROJECTOR, type EnqueueResult, type NewMessage, type OutboxMessage, type OutboxMessageDraft,
+  type OutboxStatus,
+} from './outbox/message.js'
+export {
+  Outbox, type ClaimOptions, type ListOptions, type NackRetry, type OutboxOptions,
+  type PurgeOptions,
+} from './outbox/outbox.js'
+export type { EventOutbox, SyncEventOutbox } from './outbox/event-outbox.js'
+export type { Handler, HandlerContext, RelayOptions } from './outbox/relay-options.js'
+export { Relay } from './outbox/relay.js'
+export { ScopedOutboxStore } from './outbox/scoped-store.js'

@@ -1,0 +1,2 @@
+/** `waybill/kysely`: enqueue in a Kysely transaction. */
+export { kyselyDriver as kysely, type KyselyTransaction } from './drivers/kysely.js'

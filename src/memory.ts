@@ -1,0 +1,34 @@
+/** `waybill/memory`: the store in this process's memory, for tests and for trying things out. */
+import type { Clock } from './core/environment.js'
+import { DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
+import { assertDuration } from './core/validate.js'
+import type { Store } from './store.js'
+import { MemoryOutboxStore } from './stores/memory/outbox.js'
+import type { MemoryTransaction } from './stores/memory/transaction.js'
+
+export type { MemoryTransaction }
+
+export interface MemoryOptions {
+  /** How long delivered messages stay listed. Default one day; 0 deletes at ack. */
+  readonly retainDeliveredMs?: number
+  /** Replaces the system clock, for tests. */
+  readonly now?: Clock
+}
+
+/** Nothing survives the process; everything else behaves as on a database. */
+export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, MemoryTransaction> {
+  const outbox = new MemoryOutboxStore({
+    retainDeliveredMs: assertDuration('retainDeliveredMs', options.retainDeliveredMs ?? DEFAULT_RETAIN_DELIVERED_MS),
+    ...(options.now === undefined ? {} : { now: options.now }),
+  })
+  return {
+    name: 'memory',
+    dialect: 'memory',
+    outbox,
+    bind: (handle) => handle,
+    transaction: (work) => outbox.transaction(work),
+    migrate: () => outbox.migrate(),
+    migrationSql: () => '',
+    close: () => outbox.close(),
+  }
+}

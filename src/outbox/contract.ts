@@ -1,0 +1,195 @@
+/**
+ * The outbox contract: a leased work queue whose rows are written in the caller's transaction.
+ *
+ * A message is in exactly one state:
+ *
+ *     enqueue ──► pending ──claim──► claimed ──ack──► delivered
+ *                    ▲                 │ │
+ *                    ├──retry, release─┘ └──dead, or retry at the last attempt──► dead_letter
+ *                    └──lease expired (as a suspect, claimed alone)
+ *
+ * A store implements this interface and nothing else. It may assume that the arguments are valid:
+ * `Outbox`, the public surface, validates, encodes and derives the single forms. The names in
+ * brackets are the cases of the published suite that check each sentence.
+ *
+ * Concurrency: every method may be called from any number of processes at once. A method that
+ * changes state must take effect entirely or not at all, also when its caller dies.
+ *
+ * Clock: `availableAt` and leases are decided by the store's clock alone [clock-*]. Boundaries are
+ * inclusive: a message is due, and a lease has expired, when the time is reached [A-03, A-05].
+ */
+import type { ScopeId } from '../core/scope.js'
+import type { EnqueueResult, NewMessage, OutboxMessage, OutboxStatus } from './message.js'
+
+export interface OutboxStore<Tx = unknown> {
+  readonly capabilities: OutboxCapabilities
+
+  /**
+   * Writes all messages or none, in order, inside `tx` [A-13].
+   *
+   * A draft with a dedupe key whose identity (scope, lane, target, key) exists answers
+   * `created: false` with the existing message, read inside `tx`, while it is stored [A-08]; with another
+   * digest the call must throw CONFLICT and leave the caller's
+   * transaction usable and without any of these messages [A-08, dedupe-*]. While another open
+   * transaction holds the identity the call waits for it. Identities must be taken in sorted order, so
+   * that two batches cannot deadlock [A-10].
+   */
+  enqueueMany(tx: Tx, messages: readonly NewMessage[]): Promise<readonly EnqueueResult[]>
+
+  /** Runs `work` in a transaction of the store's own and commits it. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+
+  /**
+   * Takes up to `limit` due messages of one lane and target, oldest (`availableAt`, id) first, under one
+   * fresh token, and counts an attempt on each [A-01, A-02, A-12]. Null when nothing is due. No message is in
+   * two claims [A-09]. Rows of transactions that commit late, behind others already claimed, must be
+   * found [late-*].
+   *
+   * A claim whose lease has expired ends here [A-03]: each of its messages becomes a *suspect*, is claimed
+   * alone next, and, if its claim was made for it alone and its attempts are spent, becomes a dead letter
+   * [suspect-*]. A suspect stays one until an attempt ends otherwise than by expiry. The failed attempt is
+   * recorded with an error that says so.
+   */
+  claim(request: ClaimRequest): Promise<OutboxClaim | null>
+
+  /**
+   * Ends attempts of one claim, with an answer for each outcome in order. An outcome whose id is not
+   * (or no longer) in a live claim with this token answers `lost_claim` and changes nothing
+   * [A-04, settle-*]. A lease that has run out, but that nobody has ended yet, still settles: the token
+   * is the fence, not the clock. `now` is one time for the whole call.
+   */
+  settle(request: SettleRequest): Promise<readonly SettleAnswer[]>
+
+  /** Moves the lease to now + `leaseMs`, also when that is earlier. Answers it, or null without a claim [extend-*]. */
+  extend(request: ExtendRequest): Promise<number | null>
+
+  /** The messages with these ids, in any order; absent are those that do not exist or are of another scope [get-*]. */
+  get(ids: readonly string[], scope: ScopeId | undefined): Promise<readonly OutboxMessage[]>
+
+  /** One page in id order, ascending, strictly after `after` [list-*]. */
+  list(filter: ListFilter): Promise<readonly OutboxMessage[]>
+
+  /** Counts per lane and target, for those that have any message [stats-*]. */
+  stats(filter: StatsFilter): Promise<readonly OutboxStats[]>
+
+  /**
+   * Removes what is older than asked, at most `limit` of each kind per call [purge-*]. A dedupe key has left with its
+   * message: at the ack, or when a dead letter is removed; a stored dead letter keeps its key [dedupe-9].
+   * Delivered messages older than the store's `retainDeliveredMs` may go without being asked for, never earlier.
+   */
+  purge(request: PurgeRequest): Promise<PurgeResult>
+
+  /** Creates or upgrades the schema. Idempotent; concurrent migrators apply each step once [A-14]. */
+  migrate(): Promise<void>
+
+  /** Releases what the store opened, once. Calls under way may still end; later ones throw CLOSED [close-*]. */
+  close(): Promise<void>
+}
+
+/** What an implementation can do. The suite reads this and exercises what is claimed. */
+export interface OutboxCapabilities {
+  /** Other processes see the same messages. */
+  readonly shared: boolean
+  /** Messages survive `close` and a crash. */
+  readonly durable: boolean
+  /** Writers of one store may have transactions open at the same time. */
+  readonly concurrentTransactions: boolean
+}
+
+
+export interface ClaimRequest {
+  readonly lane: string
+  readonly target: string
+  /** At least 1. */
+  readonly limit: number
+  /** At least 1. */
+  readonly leaseMs: number
+  /** Who claims; shown by `get` and `list`. */
+  readonly consumer: string
+  /** Only these scopes; undefined means all. */
+  readonly scopes: readonly ScopeId[] | undefined
+}
+
+export interface OutboxClaim {
+  readonly token: string
+  readonly leaseExpiresAt: number
+  /** The one message of this claim was in a claim whose lease expired: deliver it with nothing beside it. */
+  readonly suspect: boolean
+  readonly messages: readonly OutboxMessage[]
+}
+
+/**
+ * - `ack`: delivered. Stays listed for the store's `retainDeliveredMs`, or is deleted at once when that is 0.
+ * - `retry`: failed; due again at `retryAt`, or after `retryInMs` by the store's clock; a dead letter when
+ *   its attempts are spent.
+ * - `dead`: failed for good.
+ * - `release`: not tried; the attempt is given back. Due again at once, or after `retryInMs`.
+ */
+export type SettleOutcome =
+  | { readonly id: string; readonly kind: 'ack' }
+  | { readonly id: string; readonly kind: 'retry'; readonly error: string; readonly retryInMs: number }
+  | { readonly id: string; readonly kind: 'retry'; readonly error: string; readonly retryAt: number }
+  | { readonly id: string; readonly kind: 'dead'; readonly error: string }
+  | { readonly id: string; readonly kind: 'release'; readonly retryInMs?: number }
+
+export interface SettleRequest {
+  readonly token: string
+  readonly outcomes: readonly SettleOutcome[]
+  readonly scope: ScopeId | undefined
+}
+
+export type SettleAnswer = 'delivered' | 'requeued' | 'dead_lettered' | 'released' | 'lost_claim'
+
+export interface ExtendRequest {
+  readonly token: string
+  readonly leaseMs: number
+  readonly scope: ScopeId | undefined
+}
+
+export interface ListFilter {
+  readonly status?: OutboxStatus | undefined
+  readonly lane?: string | undefined
+  readonly target?: string | undefined
+  readonly key?: string | undefined
+  readonly scope?: ScopeId | undefined
+  /** The last id of the page before. */
+  readonly after?: string | undefined
+  readonly limit: number
+}
+
+export interface StatsFilter {
+  readonly lane?: string | undefined
+  readonly target?: string | undefined
+  readonly scope?: ScopeId | undefined
+}
+
+export interface OutboxStats {
+  readonly lane: string
+  readonly target: string
+  /** Pending and due now. */
+  readonly ready: number
+  /** Pending, not due yet: scheduled or waiting to be retried. */
+  readonly scheduled: number
+  readonly claimed: number
+  readonly delivered: number
+  readonly deadLetter: number
+  /** How long the oldest ready message has been due, in ms; the lag to watch. Undefined when none is ready. */
+  readonly oldestReadyAgeMs: number | undefined
+}
+
+export interface PurgeRequest {
+  /** Remove messages delivered at least this long ago. Undefined keeps them. */
+  readonly deliveredOlderThanMs: number | undefined
+  /** Remove dead letters that died at least this long ago. Undefined keeps them. */
+  readonly deadOlderThanMs: number | undefined
+  /** Forget dedupe keys whose message left the store at least this long ago. Undefined keeps them. */
+  readonly dedupeOlderThanMs: number | undefined
+  readonly limit: number
+  readonly scope: ScopeId | undefined
+}
+
+export interface PurgeResult {
+  readonly delivered: number
+  readonly deadLetters: number
+  readonly dedupeKeys: number
+}

@@ -1,0 +1,207 @@
+/**
+ * The public surface over any `OutboxStore`: validates and encodes once, and derives the single forms
+ * from the many-forms, so that a store implements only the inner half.
+ *
+ * `Handle` is the transaction a caller hands in: a `pg` client, a Drizzle or Kysely transaction, a SQLite database.
+ */
+import { jsonCodec, type Codec } from '../core/codec.js'
+import { validationError, WaybillError } from '../core/errors.js'
+import {
+  DEFAULT_MAX_PAYLOAD_BYTES, MAX_CLAIM_LIMIT, MAX_ENQUEUE_BATCH, MAX_LEASE_MS, MAX_NAME_BYTES, MAX_PAGE_LIMIT,
+  MAX_PAYLOAD_BYTES,
+} from '../core/limits.js'
+import { scopeId, type ScopeId } from '../core/scope.js'
+import { assertDuration, assertInteger, assertName, assertTime } from '../core/validate.js'
+import type {
+  OutboxClaim, OutboxStats, OutboxStore, PurgeResult, SettleAnswer, SettleOutcome,
+} from './contract.js'
+import { encodeDraft, type EncodeOptions } from './encode.js'
+import { OUTBOX_STATUSES, type EnqueueResult, type NewMessage, type OutboxMessage, type OutboxMessageDraft,
+  type OutboxStatus } from './message.js'
+
+export interface OutboxOptions {
+  /** How payloads become bytes. Default JSON. */
+  readonly codec?: Codec | undefined
+  /** Default 262,144 (256 KiB); at most 64 MiB. */
+  readonly maxPayloadBytes?: number | undefined
+}
+
+export interface ClaimOptions {
+  readonly lane: string
+  readonly target: string
+  /** 1…1,000. Default 100. */
+  readonly limit?: number
+  /** 1 ms…1 day. Default 30,000. */
+  readonly leaseMs?: number
+  /** Who claims. Not blank. */
+  readonly consumer: string
+  /** Only these scopes. Default all. */
+  readonly scopes?: readonly string[] | undefined
+}
+
+export interface ListOptions {
+  readonly status?: OutboxStatus | undefined
+  readonly lane?: string | undefined
+  readonly target?: string | undefined
+  readonly key?: string | undefined
+  readonly scope?: string | undefined
+  /** The last id of the page before. */
+  readonly after?: string | undefined
+  /** 0…1,000. Default 100. */
+  readonly limit?: number | undefined
+}
+
+export interface PurgeOptions {
+  readonly deliveredOlderThanMs?: number | undefined
+  readonly deadOlderThanMs?: number | undefined
+  readonly dedupeOlderThanMs?: number | undefined
+  /** At most this many of each kind. 1…100,000. Default 1,000. */
+  readonly limit?: number | undefined
+  readonly scope?: string | undefined
+}
+
+/** A nack's schedule: after a duration by the store's clock, or at a time. */
+export type NackRetry = { readonly retryInMs: number } | { readonly retryAt: number }
+
+export class Outbox<Tx, Handle = Tx> {
+  readonly store: OutboxStore<Tx>
+  protected readonly bind: (handle: Handle) => Tx
+  protected readonly encoding: EncodeOptions
+
+  constructor(store: OutboxStore<Tx>, bind: (handle: Handle) => Tx, options: OutboxOptions = {}) {
+    this.store = store
+    this.bind = bind
+    this.encoding = {
+      codec: options.codec ?? jsonCodec,
+      maxPayloadBytes: assertInteger(
+        'maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 0, MAX_PAYLOAD_BYTES),
+    }
+  }
+
+  /**
+   * Writes one message in the caller's transaction: it exists if and only if that commits.
+   * @throws NOT_IN_TRANSACTION, VALIDATION, PAYLOAD_TOO_LARGE, CONFLICT (the dedupe key exists with other
+   *   content; the transaction stays usable), TRANSACTION_ABORTED (retry the whole transaction).
+   * @example
+   * await waybill.outbox.enqueue(tx, { type: 'order.placed', payload: { orderId: 7 }, dedupeKey: 'order-7' })
+   */
+  async enqueue(tx: Handle, draft: OutboxMessageDraft): Promise<EnqueueResult> {
+    return single(await this.enqueueMany(tx, [draft]))
+  }
+
+  /** All or none, in order; at most 10,000. @throws as `enqueue`. */
+  async enqueueMany(tx: Handle, drafts: readonly OutboxMessageDraft[]): Promise<readonly EnqueueResult[]> {
+    return this.write(this.bindTransaction(tx), this.encodeAll(drafts))
+  }
+
+  /** One message in a transaction of its own, for callers that have no other write to make with it. */
+  async enqueueAlone(draft: OutboxMessageDraft): Promise<EnqueueResult> {
+    const messages = this.encodeAll([draft])
+    return single(await this.store.transaction((tx) => this.write(tx, messages)))
+  }
+
+  /** Null when nothing is due. @throws VALIDATION. */
+  async claim(options: ClaimOptions): Promise<OutboxClaim | null> {
+    return this.store.claim({
+      lane: assertName('lane', options.lane, MAX_NAME_BYTES),
+      target: assertName('target', options.target, MAX_NAME_BYTES),
+      limit: assertInteger('limit', options.limit ?? 100, 1, MAX_CLAIM_LIMIT),
+      leaseMs: assertDuration('leaseMs', options.leaseMs ?? 30_000, 1, MAX_LEASE_MS),
+      consumer: assertName('consumer', options.consumer, MAX_NAME_BYTES),
+      scopes: options.scopes?.map(scopeId),
+    })
+  }
+
+  /** Many outcomes of one claim, an answer for each in order. */
+  async settle(token: string, outcomes: readonly SettleOutcome[]): Promise<readonly SettleAnswer[]> {
+    assertName('token', token, MAX_NAME_BYTES)
+    assertInteger('outcomes.length', outcomes.length, 0, MAX_CLAIM_LIMIT)
+    outcomes.forEach(checkOutcome)
+    return outcomes.length === 0 ? [] : this.store.settle({ token, outcomes, scope: undefined })
+  }
+
+  /** False when the claim is lost, also on a second ack. */
+  async ack(id: string, token: string): Promise<boolean> {
+    return single(await this.settle(token, [{ id, kind: 'ack' }])) === 'delivered'
+  }
+
+  /** Due again as asked, or a dead letter when its attempts are spent. */
+  async nack(id: string, token: string, error: string, retry: NackRetry): Promise<SettleAnswer> {
+    return single(await this.settle(token, [{ id, kind: 'retry', error, ...retry }]))
+  }
+
+  /** Gives messages of a claim back untried, with their attempt. */
+  async release(token: string, ids: readonly string[]): Promise<readonly SettleAnswer[]> {
+    return this.settle(token, ids.map((id) => ({ id, kind: 'release' })))
+  }
+
+  /** The new expiry, or null when the claim is gone. */
+  async extend(token: string, leaseMs: number): Promise<number | null> {
+    assertName('token', token, MAX_NAME_BYTES)
+    return this.store.extend({ token, leaseMs: assertDuration('leaseMs', leaseMs, 1, MAX_LEASE_MS), scope: undefined })
+  }
+
+  async get(id: string): Promise<OutboxMessage | undefined> {
+    return (await this.store.get([assertName('id', id, MAX_NAME_BYTES)], undefined))[0]
+  }
+
+  /** One page in insertion order; pass the last id as `after` for the next. */
+  async list(options: ListOptions = {}): Promise<readonly OutboxMessage[]> {
+    if (options.status !== undefined && !OUTBOX_STATUSES.includes(options.status)) {
+      throw validationError('status', `must be one of ${OUTBOX_STATUSES.join(', ')}`)
+    }
+    const limit = assertInteger('limit', options.limit ?? 100, 0, MAX_PAGE_LIMIT)
+    return limit === 0 ? [] : this.store.list({ ...options, scope: optionalScope(options.scope), limit })
+  }
+
+  async stats(options: { lane?: string; target?: string; scope?: string } = {}): Promise<readonly OutboxStats[]> {
+    return this.store.stats({ ...options, scope: optionalScope(options.scope) })
+  }
+
+  /** Removes old messages and keys, bounded by `limit`; call again while it reports full counts. */
+  async purge(options: PurgeOptions): Promise<PurgeResult> {
+    const age = (field: 'deliveredOlderThanMs' | 'deadOlderThanMs' | 'dedupeOlderThanMs'): number | undefined =>
+      options[field] === undefined ? undefined : assertDuration(field, options[field])
+    return this.store.purge({
+      deliveredOlderThanMs: age('deliveredOlderThanMs'),
+      deadOlderThanMs: age('deadOlderThanMs'),
+      dedupeOlderThanMs: age('dedupeOlderThanMs'),
+      limit: assertInteger('limit', options.limit ?? 1_000, 1, 100_000),
+      scope: optionalScope(options.scope),
+    })
+  }
+
+  protected bindTransaction(handle: Handle): Tx {
+    if (handle === undefined || handle === null) {
+      throw new WaybillError('NOT_IN_TRANSACTION',
+        'enqueue takes the transaction as its first argument; use enqueueAlone when there is none')
+    }
+    return this.bind(handle)
+  }
+
+  protected encodeAll(drafts: readonly OutboxMessageDraft[]): readonly NewMessage[] {
+    assertInteger('drafts.length', drafts.length, 0, MAX_ENQUEUE_BATCH)
+    return drafts.map((draft) => encodeDraft(draft, this.encoding))
+  }
+
+  private async write(tx: Tx, messages: readonly NewMessage[]): Promise<readonly EnqueueResult[]> {
+    return messages.length === 0 ? [] : this.store.enqueueMany(tx, messages)
+  }
+}
+
+function optionalScope(scope: string | undefined): ScopeId | undefined {
+  return scope === undefined ? undefined : scopeId(scope)
+}
+
+function checkOutcome(outcome: SettleOutcome): void {
+  assertName('id', outcome.id, MAX_NAME_BYTES)
+  if (outcome.kind === 'release') assertDuration('retryInMs', outcome.retryInMs ?? 0)
+  else if (outcome.kind === 'retry' && 'retryAt' in outcome) assertTime('retryAt', outcome.retryAt)
+  else if (outcome.kind === 'retry') assertDuration('retryInMs', outcome.retryInMs)
+}
+
+function single<T>(items: readonly T[]): T {
+  const [item] = items
+  if (item === undefined) throw new WaybillError('STORE_FAILED', 'the store answered fewer items than it was asked for')
+  return item
+}

@@ -1,0 +1,113 @@
+/** From a claimed message to the call of its handler or transport. */
+import type { Codec } from '../core/codec.js'
+import { isWaybillError, validationError, WaybillError } from '../core/errors.js'
+import { MAX_NAME_BYTES } from '../core/limits.js'
+import { parseSchema } from '../core/standard-schema.js'
+import { permanentError, type Envelope, type Transport } from '../core/transport.js'
+import { assertName } from '../core/validate.js'
+import type { Deliver } from '../runner/source.js'
+import { definitionOf, type DeliveredMessage, type EventDefinitions } from './events.js'
+import type { OutboxMessage } from './message.js'
+import type { Handler } from './relay-options.js'
+import type { RelayItem } from './relay-source.js'
+
+type AnyHandler = Handler<DeliveredMessage>
+type HandlersByType = Readonly<Record<string, AnyHandler | undefined>>
+/** A handler for all types, or one for each. */
+export type AnyTargetHandler = AnyHandler | HandlersByType
+
+export interface Decoding {
+  readonly codec: Codec
+  readonly events: EventDefinitions
+}
+
+/** @throws VALIDATION when the handler is not a function or an object of functions. */
+export function deliverToHandler(
+  target: string, handler: AnyTargetHandler, decoding: Decoding,
+): Deliver<RelayItem> {
+  const find = typeof handler === 'function' ? () => handler : router(target, handler)
+  return async ({ message }, context) => {
+    const handle = find(message.type)
+    if (handle === undefined) {
+      throw new WaybillError('NO_ROUTE', `target '${target}' has no handler for type '${message.type}'`, {
+        details: { target, type: message.type },
+      })
+    }
+    await handle(delivered(message, await readPayload(message, decoding)), context)
+  }
+}
+
+export function deliverToTransport(transport: Transport): Deliver<RelayItem> {
+  return ({ message }, context) => transport.deliver(envelope(message, context.claimToken), context)
+}
+
+function router(target: string, handlers: HandlersByType): (type: string) => AnyHandler | undefined {
+  const field = `handlers['${target}']`
+  if (typeof handlers !== 'object' || handlers === null) {
+    throw validationError(field, 'must be a function, or an object of functions by type')
+  }
+  // A copy in a map: types come from stored rows, so `constructor` must not find anything.
+  const byType = new Map<string, AnyHandler>()
+  for (const [type, handler] of Object.entries(handlers)) {
+    if (handler === undefined) continue
+    if (typeof handler !== 'function') throw validationError(`${field}['${type}']`, 'must be a function')
+    byType.set(assertName(`${field} type`, type, MAX_NAME_BYTES), handler)
+  }
+  if (byType.size === 0) throw validationError(field, 'must have at least one handler')
+  return (type) => byType.get(type)
+}
+
+/** What is wrong with a payload stays wrong: what this throws is final, unless the schema itself failed. */
+function readPayload(message: OutboxMessage, { codec, events }: Decoding): unknown {
+  const payload = message.contentType === codec.contentType ? decode(message, codec) : message.payload
+  const definition = definitionOf(events, message.type)
+  if (definition === undefined) return payload
+  return parseSchema(definition.schema, payload).catch((cause: unknown) => {
+    throw isWaybillError(cause, 'VALIDATION') ? permanentError(cause.message, { cause }) : cause
+  })
+}
+
+function decode(message: OutboxMessage, codec: Codec): unknown {
+  try {
+    return codec.decode(message.payload)
+  } catch (cause) {
+    if (isWaybillError(cause, 'CORRUPT')) throw cause
+    const { contentType } = codec
+    throw new WaybillError('CORRUPT', `payload is not the ${contentType} its content type says`, { cause })
+  }
+}
+
+function delivered(message: OutboxMessage, payload: unknown): DeliveredMessage {
+  return {
+    id: message.id,
+    type: message.type,
+    payload,
+    lane: message.lane,
+    target: message.target,
+    key: message.key,
+    headers: message.headers,
+    scope: message.scope,
+    attempt: message.attemptCount,
+    maxAttempts: message.maxAttempts,
+    createdAt: message.createdAt,
+    bytes: message.payload,
+    contentType: message.contentType,
+  }
+}
+
+function envelope(message: OutboxMessage, claimToken: string): Envelope {
+  return {
+    id: message.id,
+    scope: message.scope,
+    lane: message.lane,
+    target: message.target,
+    type: message.type,
+    key: message.key,
+    headers: message.headers,
+    payload: message.payload,
+    contentType: message.contentType,
+    createdAt: message.createdAt,
+    attempt: message.attemptCount,
+    claimToken,
+  }
+}

@@ -1,0 +1,4 @@
+/** `waybill/postgres-js`: enqueue in a postgres.js transaction when the store itself runs on another client. */
+export {
+  postgresJsDriver as postgresJs, type PostgresJsSql, type PostgresJsTransaction,
+} from './drivers/postgres-js.js'

@@ -1,0 +1,197 @@
+/**
+ * What a runner holds, and when the next delivery starts.
+ *
+ *     pulled ──► buffered ──► in flight ──► ended ──► answered
+ *                    └── given back: stopped, or the lease is in doubt
+ *
+ * All of it is synchronous state: a delivery that ends hands its outcome to its batch's settler and lets
+ * the next one start in the same breath. Those who must wait do so at the gate.
+ *
+ * Bounds: a new batch is wanted only while fewer items than `concurrency` are buffered, buffered bytes
+ * are below `maxInFlightBytes`, and at most a batch of outcomes waits for its answer.
+ */
+import { outcomeOf, type FailurePolicy } from './classify.js'
+import { Delivery } from './delivery.js'
+import { Gate } from './gate.js'
+import { InFlight } from './in-flight.js'
+import { Lease } from './lease.js'
+import { OpenBatch } from './open-batch.js'
+import type { RunnerSettings } from './options.js'
+import type { Report } from './report.js'
+import { Settler, type Ended } from './settle.js'
+import type { Deliver, Outcome, PulledBatch, RunnerItem, Source } from './source.js'
+
+/** Outcomes that may wait for an answer beyond a full batch of them. */
+const UNANSWERED_SLACK = 200
+
+export interface DispatcherPorts<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
+  readonly source: Source<Batch, Item>
+  readonly deliver: Deliver<Item>
+  readonly settings: RunnerSettings
+  readonly report: Report
+  readonly halted: AbortSignal
+  /** Every item of a batch is answered. */
+  readonly onClosed: () => void
+}
+
+export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
+  readonly gate = new Gate()
+  readonly inFlight: InFlight<Item>
+  /** Items pulled, not started. */
+  buffered = 0
+  private readonly ports: DispatcherPorts<Batch, Item>
+  private readonly failurePolicy: FailurePolicy
+  private readonly opened = new Set<OpenBatch<Batch, Item>>()
+  /** Those whose items may start, in order. */
+  private queue: OpenBatch<Batch, Item>[] = []
+  /** Items pulled, not answered. */
+  private held = 0
+  private bufferedBytes = 0
+  private pumping = false
+
+  constructor(ports: DispatcherPorts<Batch, Item>) {
+    const { settings, report } = ports
+    this.ports = ports
+    this.inFlight = new InFlight(settings, () => {
+      report.totals.timeouts += 1
+    })
+    this.failurePolicy = { retry: settings.retry, maxAgeMs: settings.maxAgeMs, random: settings.time.random }
+  }
+
+  get isQuiet(): boolean {
+    return this.opened.size === 0
+  }
+
+  get wantsMore(): boolean {
+    const { batch, concurrency, maxInFlightBytes } = this.ports.settings
+    return this.buffered < concurrency && this.bufferedBytes < maxInFlightBytes
+      && this.held - this.buffered - this.inFlight.size < batch + UNANSWERED_SLACK
+  }
+
+  holdsOnly(open: OpenBatch<Batch, Item>): boolean {
+    return this.opened.size === 1 && this.opened.has(open)
+  }
+
+  /** Watches over a batch from its pull on. Nothing of it starts yet. */
+  open(batch: Batch, askedAt: number): OpenBatch<Batch, Item> {
+    const { source, settings, report, halted } = this.ports
+    const lease = new Lease({
+      leaseMs: batch.leaseMs, askedAt, time: settings.time,
+      extend: () => source.extend(batch),
+      onError: (error) => report.storeError('extend', error),
+      onDoubt: () => this.giveBack(open),
+    })
+    const settler = new Settler<Item>(batch.items.length, {
+      settings, lease, halted,
+      write: (outcomes) => source.settle(batch, outcomes),
+      onAnswer: (ended, answer) => {
+        this.held -= 1
+        report.answered(ended, answer)
+      },
+      onError: (error) => report.storeError('settle', error),
+      onProgress: () => this.closeIfDone(open),
+    })
+    const open = new OpenBatch<Batch, Item>(batch, askedAt, lease, settler)
+    this.opened.add(open)
+    this.held += batch.items.length
+    this.buffered += batch.items.length
+    for (const item of batch.items) this.bufferedBytes += item.bytes
+    report.claimed(batch.items.length, batch.solo)
+    return open
+  }
+
+  /** Lets the items of an open batch start, after those before it. */
+  admit(open: OpenBatch<Batch, Item>): void {
+    this.queue.push(open)
+    this.pump()
+  }
+
+  /** What has not started goes back, without spending its attempt. */
+  giveBack(open: OpenBatch<Batch, Item>): void {
+    const items = open.takeUnstarted()
+    if (items.length === 0) return
+    for (const item of items) this.unbuffer(item)
+    const released = items.map((item): Ended<Item> =>
+      ({ item, outcome: { id: item.id, kind: 'release' }, ms: 0 }))
+    if (open.lease.isGone) open.settler.forfeit(released)
+    else {
+      for (const one of released) open.settler.record(one)
+      open.settler.hurry()
+    }
+    this.gate.check()
+  }
+
+  giveBackAll(): void {
+    for (const open of this.opened) this.giveBack(open)
+  }
+
+  /** Forgets what is not answered and aborts what is in flight. Returns how many items that were. */
+  abandon(): number {
+    const abandoned = this.held
+    for (const open of this.opened) {
+      open.lease.stop()
+      open.settler.close()
+    }
+    this.opened.clear()
+    this.queue = []
+    this.held = this.buffered = this.bufferedBytes = 0
+    this.inFlight.abandon()
+    this.gate.check()
+    return abandoned
+  }
+
+  private pump(): void {
+    // A function that delivers at once ends inside this loop, which then simply goes on.
+    if (this.pumping) return
+    this.pumping = true
+    for (let open = this.queue[0]; open !== undefined; open = this.queue[0]) {
+      const item = open.peek()
+      if (item === undefined) {
+        this.queue.shift()
+        continue
+      }
+      if (!this.inFlight.hasRoomFor(item)) break
+      this.begin(open, item)
+    }
+    this.pumping = false
+    this.gate.check()
+  }
+
+  private begin(open: OpenBatch<Batch, Item>, item: Item): void {
+    const now = this.ports.settings.time.monotonicMs()
+    if (!open.lease.isOurs(now)) return this.giveBack(open)
+    open.skip()
+    this.unbuffer(item)
+    const delivery = new Delivery(item, open.batch.id, now,
+      (ended, failed, thrown) => this.end(open, ended, failed, thrown))
+    this.inFlight.add(delivery)
+    delivery.begin(this.ports.deliver)
+  }
+
+  private end(
+    open: OpenBatch<Batch, Item>, delivery: Delivery<Item>, failed: boolean, thrown: unknown,
+  ): void {
+    const { item, startedAt } = delivery
+    const now = this.ports.settings.time.monotonicMs()
+    const outcome: Outcome = failed
+      ? outcomeOf(thrown, item, now - open.pulledAt, this.failurePolicy)
+      : { id: item.id, kind: 'ack' }
+    this.inFlight.remove(delivery)
+    open.settler.record({ item, outcome, ms: now - startedAt })
+    this.pump()
+  }
+
+  private unbuffer(item: Item): void {
+    this.buffered -= 1
+    this.bufferedBytes -= item.bytes
+  }
+
+  private closeIfDone(open: OpenBatch<Batch, Item>): void {
+    if (open.settler.isDone && this.opened.delete(open)) {
+      open.lease.stop()
+      if (this.isQuiet) this.inFlight.rest()
+      this.ports.onClosed()
+    }
+    this.gate.check()
+  }
+}

@@ -1,0 +1,63 @@
+/** `waybill/sqlite`: the store on a SQLite file, the embedded default. */
+import type { Clock } from './core/environment.js'
+import { DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
+import type { SqlExecutor } from './core/sql.js'
+import { assertDuration } from './core/validate.js'
+import { sqliteDriver, sqliteEngine, type SqliteEngineName, type SqliteHandle } from './drivers/sqlite.js'
+import type { Store, SyncStore } from './store.js'
+import { openSqlite } from './stores/sqlite/database.js'
+import { SqliteOutboxStore } from './stores/sqlite/outbox.js'
+
+export { sqliteDriver, type SqliteEngineName, type SqliteHandle }
+
+export interface SqliteOptions {
+  /** The file. Its directory must exist; several processes may use it at once. */
+  readonly path: string
+  /** Which SQLite. Default the first there is: node:sqlite (Node 22.13 and later), libsql, better-sqlite3. */
+  readonly engine?: SqliteEngineName
+  /** Comes before every table's name. Default `waybill_`. */
+  readonly prefix?: string
+  /** `full` survives a power failure at the price of a sync per commit. Default `normal`. */
+  readonly synchronous?: 'full' | 'normal'
+  /** How long a call may wait for other writers. Default 5,000 ms. */
+  readonly busyTimeoutMs?: number
+  /** How long delivered messages stay listed. Default one day; 0 deletes at ack. */
+  readonly retainDeliveredMs?: number
+  /** How often a relay looks whether another process has committed. Default 20 ms; it reads no table. */
+  readonly watchEveryMs?: number
+  /** Replaces the system clock, for tests. */
+  readonly now?: Clock
+}
+
+/** A store whose transactions return at once: `enqueueSync` works inside them. */
+export type SqliteStore = Store<SqliteHandle, SqlExecutor> & { readonly sync: SyncStore<SqliteHandle> }
+
+/**
+ * @example
+ * const waybill = createWaybill({ store: sqlite({ path: 'shop.db' }) })
+ * @throws DRIVER_MISSING naming the command that installs an engine; CONFIG_INVALID for `:memory:`.
+ */
+export function sqlite(options: SqliteOptions): SqliteStore {
+  const { path, engine, prefix, synchronous, busyTimeoutMs, now } = options
+  const database = openSqlite({ path, engine: sqliteEngine(engine), prefix, synchronous, busyTimeoutMs, now })
+  const watchEveryMs = assertDuration('watchEveryMs', options.watchEveryMs ?? 20, 1, 60_000)
+  const driver = sqliteDriver()
+  const outbox = new SqliteOutboxStore(database, {
+    retainDeliveredMs: assertDuration('retainDeliveredMs', options.retainDeliveredMs ?? DEFAULT_RETAIN_DELIVERED_MS),
+  })
+  return {
+    name: 'sqlite',
+    dialect: 'sqlite',
+    outbox,
+    bind: (handle) => driver.executor(handle),
+    sync: {
+      bind: (handle) => driver.executorSync(handle),
+      enqueueMany: (tx, messages) => outbox.enqueueManySync(tx, messages),
+    },
+    transaction: (work) => outbox.runTransaction((handle) => work(handle as SqliteHandle)),
+    migrate: () => outbox.migrate(),
+    migrationSql: () => outbox.migratePrint(),
+    listen: (onTopic, signal) => database.watch(() => onTopic(''), watchEveryMs, signal),
+    close: () => outbox.close(),
+  }
+}

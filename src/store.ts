@@ -1,0 +1,34 @@
+/**
+ * A store as `createWaybill` takes it: one database with a contract for each noun, the caller's kind of transaction,
+ * and whatever the database offers to wake others.
+ */
+import type { SyncSqlExecutor } from './core/sql.js'
+import type { OutboxStore } from './outbox/contract.js'
+import type { NewMessage, EnqueueResult } from './outbox/message.js'
+
+export interface Store<Handle = unknown, Tx = unknown> {
+  readonly name: string
+  readonly dialect: 'memory' | 'postgres' | 'sqlite'
+  readonly outbox: OutboxStore<Tx>
+  /** From a handle of the store's own client to the transaction its contracts take. @throws NOT_IN_TRANSACTION. */
+  bind(handle: Handle): Tx
+  /** For clients whose calls return at once. */
+  readonly sync?: SyncStore<Handle> | undefined
+  /** Begins and commits with the store's own client. */
+  transaction<T>(work: (handle: Handle) => Promise<T>): Promise<T>
+  migrate(): Promise<void>
+  /** What `migrate` would run. Empty where there is no schema. */
+  migrationSql(): string
+  /** Tells other processes that there is something to claim. Best effort. */
+  notify?(topic: string): Promise<void>
+  /** Calls back with topics that other processes told, or '' for "anything", until the signal aborts. */
+  listen?(onTopic: (topic: string) => void, signal: AbortSignal): void
+  close(): Promise<void>
+}
+
+/** Enqueue without awaiting, inside a synchronous transaction. */
+export interface SyncStore<Handle> {
+  /** @throws NOT_IN_TRANSACTION. */
+  bind(handle: Handle): SyncSqlExecutor
+  enqueueMany(tx: SyncSqlExecutor, messages: readonly NewMessage[]): readonly EnqueueResult[]
+}

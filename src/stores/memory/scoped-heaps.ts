@@ -1,0 +1,69 @@
+/**
+ * One order over all scopes and over each scope alone: a heap per scope, and a heap of those heaps by
+ * their first items. First of all, first of one scope, insert and remove are all O(log n).
+ */
+import type { ScopeId } from '../../core/scope.js'
+import { Heap, type HeapItem } from './heap.js'
+
+export interface ScopedItem extends HeapItem {
+  readonly scope: ScopeId
+}
+
+interface Shelf<T extends ScopedItem> extends HeapItem {
+  readonly heap: Heap<T>
+}
+
+export class ScopedHeaps<T extends ScopedItem> {
+  readonly #before: (a: T, b: T) => boolean
+  readonly #shelves = new Map<ScopeId, Shelf<T>>()
+  readonly #order: Heap<Shelf<T>>
+
+  constructor(before: (a: T, b: T) => boolean) {
+    this.#before = before
+    this.#order = new Heap((a, b) => {
+      const [first, second] = [a.heap.peek(), b.heap.peek()]
+      return first !== undefined && second !== undefined && before(first, second)
+    })
+  }
+
+  /** The first item of all, or of these scopes. */
+  peek(scopes: readonly ScopeId[] | undefined): T | undefined {
+    if (scopes === undefined) return this.#order.peek()?.heap.peek()
+    let first: T | undefined
+    for (const scope of scopes) {
+      const item = this.#shelves.get(scope)?.heap.peek()
+      if (item !== undefined && (first === undefined || this.#before(item, first))) first = item
+    }
+    return first
+  }
+
+  push(item: T): void {
+    const shelf = this.#shelves.get(item.scope)
+    if (shelf !== undefined) {
+      shelf.heap.push(item)
+      this.#order.moved(shelf)
+      return
+    }
+    const added: Shelf<T> = { heap: new Heap(this.#before), heapIndex: -1 }
+    added.heap.push(item)
+    this.#shelves.set(item.scope, added)
+    this.#order.push(added)
+  }
+
+  remove(item: T): void {
+    const shelf = this.#shelves.get(item.scope)
+    if (shelf === undefined) return
+    shelf.heap.remove(item)
+    if (shelf.heap.size > 0) return this.#order.moved(shelf)
+    this.#order.remove(shelf)
+    this.#shelves.delete(item.scope)
+  }
+
+  /** As `Heap.countFront`, over one scope or all. */
+  countFront(test: (item: T) => boolean, scope: ScopeId | undefined): number {
+    if (scope !== undefined) return this.#shelves.get(scope)?.heap.countFront(test) ?? 0
+    let count = 0
+    for (const shelf of this.#shelves.values()) count += shelf.heap.countFront(test)
+    return count
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * The outbox on PostgreSQL 13 and later. How it stores: schema-outbox.ts. How it claims, and why that is right:
+ * schema-outbox-claim.ts. How it enqueues in a caller's transaction: enqueue.ts.
+ */
+import { createHash } from 'node:crypto'
+import { monotonicMs, newToken, type Clock } from '../../core/environment.js'
+import { isWaybillError, WaybillError } from '../../core/errors.js'
+import { DEFAULT_DEDUPE_RETENTION_MS } from '../../core/limits.js'
+import type { ScopeId } from '../../core/scope.js'
+import { runSteps, type SqlDatabase, type SqlExecutor, type SqlRow, type SqlStatement } from '../../core/sql.js'
+import type {
+  ClaimRequest, ExtendRequest, ListFilter, OutboxCapabilities, OutboxClaim, OutboxStats, OutboxStore, PurgeRequest,
+  PurgeResult, SettleAnswer, SettleOutcome, SettleRequest, StatsFilter,
+} from '../../outbox/contract.js'
+import { parseMessageId } from '../../outbox/message-id.js'
+import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/message.js'
+import { arrayLiteral } from './array-literal.js'
+import { translatedDatabase, translatedExecutor } from './database.js'
+import { enqueueSteps } from './enqueue.js'
+import { toClaimedMessage, toMessage } from './outbox-rows.js'
+import { outboxStatements, type OutboxStatements } from './outbox-statements.js'
+import { migrate } from './schema.js'
+
+export interface PostgresOutboxOptions {
+  readonly schema: string
+  readonly retainDeliveredMs: number
+  /** Replaces the database's clock, for tests. */
+  readonly now: Clock | undefined
+}
+
+/** Expired history goes at most this often, in at most so many rounds of so many rows. */
+const REMOVE_EVERY_MS = 10_000
+const REMOVE_ROUNDS = 20
+const REMOVE_LIMIT = 5_000
+
+/** What outbox_claim raises at a stricter isolation. */
+const NEEDS_READ_COMMITTED = 'WB001'
+/** A claim that only passed over rows of other scopes is repeated at most this often in one call. */
+const MAX_CLAIM_PAGES = 20
+
+const LIST_BY_STATUS = {
+  pending: 'listPending', claimed: 'listClaimed', delivered: 'listDelivered', dead_letter: 'listDead',
+} as const
+
+export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
+  readonly capabilities: OutboxCapabilities = { shared: true, durable: true, concurrentTransactions: true }
+  readonly #database: SqlDatabase
+  readonly #options: PostgresOutboxOptions
+  readonly #sql: OutboxStatements
+  /** Channels are one name space for the whole database. */
+  readonly #channel: string
+  #tag: string | undefined
+  #stricterByDefault = false
+  #removeAt = monotonicMs() + REMOVE_EVERY_MS
+  readonly #calls = new Set<Promise<unknown>>()
+  #closed = false
+
+  constructor(database: SqlDatabase, options: PostgresOutboxOptions) {
+    this.#database = translatedDatabase(database)
+    this.#options = options
+    this.#sql = outboxStatements(options.schema)
+    this.#channel = `waybill_${createHash('sha256').update(options.schema).digest('hex').slice(0, 16)}`
+  }
+
+  async enqueueMany(tx: SqlExecutor, messages: readonly NewMessage[]): Promise<readonly EnqueueResult[]> {
+    if (messages.length === 0) return []
+    return this.#guard(async () => {
+      // Read inside the caller's transaction: a pool of one connection must not wait for itself.
+      const executor = translatedExecutor(tx)
+      const tag = await this.#readTag(executor)
+      return runSteps(executor, enqueueSteps({ sql: this.#sql, tag, now: this.#now() }, messages))
+    })
+  }
+
+  async transaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.#guard(() => this.#database.transaction(work))
+  }
+
+  /** As `transaction`, for callers of the client itself. */
+  async runTransaction<T>(work: (handle: unknown) => Promise<T>): Promise<T> {
+    return this.#guard(() => this.#database.transaction((_, handle) => work(handle)))
+  }
+
+  /** Tells every process that listens. Best effort: a poll finds what a lost notification told. */
+  async notify(topic: string): Promise<void> {
+    await this.#run({ text: 'select pg_notify($1, $2)', params: [this.#channel, topic.slice(0, 2_000)] })
+  }
+
+  listen(onTopic: (topic: string) => void, signal: AbortSignal): void {
+    this.#database.listen?.(this.#channel, onTopic, signal)
+  }
+
+  async claim(request: ClaimRequest): Promise<OutboxClaim | null> {
+    for (let page = 0; page < MAX_CLAIM_PAGES; page += 1) {
+      const token = newToken()
+      const rows = await this.#runClaim(this.#sql.claim([
+        request.lane, request.target, request.scopes === undefined ? null : arrayLiteral(request.scopes),
+        request.limit, request.leaseMs, request.consumer, token, this.#now(),
+      ]))
+      const [first] = rows
+      if (first === undefined) return null
+      if (first['seq'] === null) continue
+      const tag = await this.#readTag(this.#database.executor)
+      const claim = { lane: request.lane, target: request.target, consumer: request.consumer, token }
+      return {
+        token,
+        leaseExpiresAt: Number(first['lease_until']),
+        suspect: first['suspect'] === true,
+        messages: rows.map((row) => toClaimedMessage(tag, row, claim)),
+      }
+    }
+    return null
+  }
+
+  async settle(request: SettleRequest): Promise<readonly SettleAnswer[]> {
+    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const outcomes = request.outcomes
+    const rows = await this.#run(this.#sql.settle([
+      request.token,
+      arrayLiteral(outcomes.map(({ id }) => String(parseMessageId(tag, id) ?? -1n))),
+      arrayLiteral(outcomes.map(({ kind }) => kind)),
+      arrayLiteral(outcomes.map((outcome) => ('error' in outcome ? outcome.error : null))),
+      arrayLiteral(outcomes.map(delayOf)),
+      arrayLiteral(outcomes.map((outcome) => ('retryAt' in outcome ? String(outcome.retryAt) : null))),
+      request.scope ?? null, this.#options.retainDeliveredMs > 0, this.#now(),
+    ]))
+    const answers = new Array<SettleAnswer>(outcomes.length).fill('lost_claim')
+    for (const row of rows) answers[Number(row['place']) - 1] = row['answer'] as SettleAnswer
+    this.#removeExpired()
+    return answers
+  }
+
+  async extend(request: ExtendRequest): Promise<number | null> {
+    const [row] = await this.#run(this.#sql.extend([
+      request.token, request.leaseMs, request.scope ?? null, this.#now(),
+    ]))
+    const expiry = row?.['lease_until']
+    return expiry === null || expiry === undefined ? null : Number(expiry)
+  }
+
+  async get(ids: readonly string[], scope: ScopeId | undefined): Promise<readonly OutboxMessage[]> {
+    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const sequences = ids.flatMap((id) => parseMessageId(tag, id)?.toString() ?? [])
+    if (sequences.length === 0) return []
+    const rows = await this.#run(this.#sql.get([arrayLiteral(sequences), scope ?? null]))
+    return rows.map((row) => toMessage(tag, row))
+  }
+
+  async list(filter: ListFilter): Promise<readonly OutboxMessage[]> {
+    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const after = filter.after === undefined ? null : parseMessageId(tag, filter.after)
+    if (after === undefined) return []
+    const statement = this.#sql[filter.status === undefined ? 'listAll' : LIST_BY_STATUS[filter.status]]
+    const rows = await this.#run(statement([
+      filter.lane ?? null, filter.target ?? null, filter.key ?? null, filter.scope ?? null,
+      after?.toString() ?? null, filter.limit,
+    ]))
+    return rows.map((row) => toMessage(tag, row))
+  }
+
+  async stats(filter: StatsFilter): Promise<readonly OutboxStats[]> {
+    const rows = await this.#run(this.#sql.stats([
+      filter.lane ?? null, filter.target ?? null, filter.scope ?? null, this.#now(),
+    ]))
+    return rows.map(toStats)
+  }
+
+  async purge(request: PurgeRequest): Promise<PurgeResult> {
+    const count = async (statement: 'purgeDelivered' | 'purgeDead' | 'purgeDedupe', ageMs: number | undefined):
+    Promise<number> => {
+      if (ageMs === undefined) return 0
+      const [row] = await this.#run(this.#sql[statement]([ageMs, request.limit, this.#now(), request.scope ?? null]))
+      return Number(row?.['n'])
+    }
+    return {
+      delivered: await count('purgeDelivered', request.deliveredOlderThanMs),
+      deadLetters: await count('purgeDead', request.deadOlderThanMs),
+      dedupeKeys: await count('purgeDedupe', request.dedupeOlderThanMs),
+    }
+  }
+
+  async migrate(): Promise<void> {
+    await this.#guard(() => migrate(this.#database, this.#options.schema))
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    // A pool that is ended under a call would leave it waiting, or fail it without need.
+    await Promise.allSettled(this.#calls)
+    await this.#database.close()
+  }
+
+  #now(): number | null {
+    return this.#options.now?.() ?? null
+  }
+
+  #run(statement: SqlStatement): Promise<readonly SqlRow[]> {
+    return this.#guard(() => this.#database.executor.execute(statement))
+  }
+
+  /**
+   * Delivered messages, and dedupe keys whose message has left, go in time without anybody calling purge: now and
+   * then a settle sets this off beside it. What fails here is done the next time.
+   */
+  #removeExpired(): void {
+    const { retainDeliveredMs } = this.#options
+    if (monotonicMs() < this.#removeAt) return
+    this.#removeAt = monotonicMs() + REMOVE_EVERY_MS
+    const remove = async (): Promise<void> => {
+      for (let round = 0; round < REMOVE_ROUNDS && !this.#closed; round += 1) {
+        const { delivered, dedupeKeys } = await this.purge({
+          deliveredOlderThanMs: retainDeliveredMs === 0 ? undefined : retainDeliveredMs,
+          deadOlderThanMs: undefined, dedupeOlderThanMs: DEFAULT_DEDUPE_RETENTION_MS,
+          limit: REMOVE_LIMIT, scope: undefined,
+        })
+        if (delivered < REMOVE_LIMIT && dedupeKeys < REMOVE_LIMIT) return
+      }
+    }
+    remove().catch(() => undefined)
+  }
+
+  /** Where connections default to a stricter isolation, the claim needs a transaction that says otherwise. */
+  async #runClaim(statement: SqlStatement): Promise<readonly SqlRow[]> {
+    if (!this.#stricterByDefault) {
+      try {
+        return await this.#run(statement)
+      } catch (error) {
+        if (!isWaybillError(error) || error.details['databaseCode'] !== NEEDS_READ_COMMITTED) throw error
+        this.#stricterByDefault = true
+      }
+    }
+    return this.transaction(async (tx) => {
+      await tx.execute({ text: 'set transaction isolation level read committed', params: [] })
+      return tx.execute(statement)
+    })
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new WaybillError('CLOSED', 'this store is closed')
+    const call = work()
+    this.#calls.add(call)
+    try {
+      return await call
+    } finally {
+      this.#calls.delete(call)
+    }
+  }
+
+  async #readTag(executor: SqlExecutor): Promise<string> {
+    if (this.#tag !== undefined) return this.#tag
+    const [row] = await executor.execute(this.#sql.readTag([]))
+    if (row === undefined) throw new WaybillError('NOT_MIGRATED', 'the schema is empty; run `waybill migrate`')
+    this.#tag = String(row['value'])
+    return this.#tag
+  }
+}
+
+function delayOf(outcome: SettleOutcome): string | null {
+  return 'retryInMs' in outcome && outcome.retryInMs !== undefined ? String(outcome.retryInMs) : null
+}
+
+function toStats(row: SqlRow): OutboxStats {
+  const oldest = row['oldest_ready']
+  return {
+    lane: String(row['lane']),
+    target: String(row['target']),
+    ready: Number(row['ready']),
+    scheduled: Number(row['scheduled']),
+    claimed: Number(row['claimed']),
+    delivered: Number(row['delivered']),
+    deadLetter: Number(row['dead_letter']),
+    oldestReadyAgeMs: oldest === null ? undefined : Math.max(0, Number(row['now']) - Number(oldest)),
+  }
+}

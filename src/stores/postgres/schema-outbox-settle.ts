@@ -1,0 +1,142 @@
+/**
+ * The settle, as a function: it locks the claim's row, so two settles of one claim take turns and the second
+ * sees what the first left open. The arguments are parallel arrays; an answer per element, in order.
+ */
+
+/**
+ * Which of the asked outcomes concern an open message of this claim: the first for each. A function of its own
+ * because two unnested arrays must be hash-joined, and everything else must look up by index.
+ */
+const MATCH = `
+create function outbox_match(c outbox_claim, p_seqs bigint[], p_kinds text[], p_errors text[], p_delays bigint[],
+  p_ats bigint[])
+returns table (place bigint, seq bigint, attempt integer, due_at bigint, kind text, error text, delay bigint,
+  at bigint)
+language plpgsql set enable_nestloop = off as $body$
+#variable_conflict use_column
+begin
+  return query select distinct on (a.seq) a.place, a.seq, o.attempt, o.due_at, a.kind, a.error, a.delay, a.at
+  from unnest(p_seqs, p_kinds, p_errors, p_delays, p_ats) with ordinality a(seq, kind, error, delay, at, place)
+  join unnest(c.seqs, c.attempts, c.due_ats) o(seq, attempt, due_at) on o.seq = a.seq
+  order by a.seq, a.place;
+end $body$`
+
+/** Everything the claim holds, delivered: what a healthy relay does, in as few statements as it takes. */
+const SETTLE_ALL = `
+create function outbox_settle_all(c outbox_claim, p_retain boolean, p_now bigint) returns void
+language plpgsql as $body$
+#variable_conflict use_column
+begin
+  if p_retain then
+    insert into outbox_delivered (seq, delivered_at, attempts, available_at)
+    select seq, p_now, attempt, due_at from unnest(c.seqs, c.attempts, c.due_ats) o(seq, attempt, due_at);
+  else
+    delete from outbox_message where seq = any (c.seqs);
+    if 1 < any (c.attempts) then
+      delete from outbox_failure where seq = any (c.seqs);
+    end if;
+  end if;
+  if exists (select from outbox_dedupe) then
+    update outbox_dedupe set left_at = p_now where seq = any (c.seqs);
+  end if;
+  delete from outbox_claim where token = c.token;
+end $body$`
+
+const SETTLE_SOME = `
+create function outbox_settle_some(c outbox_claim, p_seqs bigint[], p_kinds text[], p_errors text[],
+  p_delays bigint[], p_ats bigint[], p_scope text, p_retain boolean, p_now bigint)
+returns table (place bigint, answer text) language plpgsql as $body$
+#variable_conflict use_column
+begin
+  return query with open as materialized (
+    select a.*, m.scope, m.lane, m.target, m.dedupe_key, coalesce(a.due_at, m.available_at, m.created_at) as place_at,
+      case
+      when a.kind = 'ack' then 'delivered'
+      when a.kind = 'release' then 'released'
+      when a.kind = 'dead' or a.attempt >= m.max_attempts then 'dead_lettered'
+      else 'requeued' end as answer
+    from outbox_match(c, p_seqs, p_kinds, p_errors, p_delays, p_ats) a join outbox_message m on m.seq = a.seq
+    where p_scope is null or m.scope = p_scope
+  ), delivered as (
+    insert into outbox_delivered (seq, delivered_at, attempts, available_at)
+    select o.seq, p_now, o.attempt, o.due_at from open o where o.answer = 'delivered' and p_retain
+  ), removed as (
+    delete from outbox_message m using open o where m.seq = o.seq and o.answer = 'delivered' and not p_retain
+  ), forgotten as (
+    delete from outbox_failure f using open o
+    where f.seq = o.seq and o.answer = 'delivered' and not p_retain and o.attempt > 1
+  ), departed as (
+    update outbox_dedupe d set left_at = p_now from open o
+    where d.seq = o.seq and o.answer = 'delivered' and o.dedupe_key is not null
+  ), failed as (
+    insert into outbox_failure (seq, attempt, failed_at, consumer, error)
+    select o.seq, o.attempt, p_now, c.consumer, o.error from open o
+    where o.answer in ('requeued', 'dead_lettered') order by o.place
+  ), dead as (
+    insert into outbox_dead (seq, dead_at, attempts, available_at)
+    select o.seq, p_now, o.attempt, o.due_at from open o where o.answer = 'dead_lettered'
+  ), due as (
+    insert into outbox_due (seq, scope, lane, target, available_at, attempts, suspect, updated_at)
+    select o.seq, o.scope, o.lane, o.target, coalesce(o.at, p_now + o.delay, least(o.place_at, p_now)),
+      o.attempt - (o.answer = 'released')::integer, c.suspect and o.answer = 'released', p_now
+    from open o where o.answer in ('requeued', 'released')
+  ), left_open as (
+    select coalesce(array_agg(o.seq order by o.place), '{}') as seqs,
+      coalesce(array_agg(o.attempt order by o.place), '{}') as attempts,
+      array_agg(o.due_at order by o.place) as due_ats
+    from unnest(c.seqs, c.attempts, c.due_ats) with ordinality o(seq, attempt, due_at, place)
+    where o.seq not in (select seq from open)
+  ), ended as (
+    delete from outbox_claim where token = c.token and (select seqs from left_open) = '{}'
+  ), shrunk as (
+    update outbox_claim k set seqs = l.seqs, attempts = l.attempts, due_ats = l.due_ats from left_open l
+    where k.token = c.token and l.seqs <> '{}' and l.seqs <> c.seqs
+  )
+  select o.place, o.answer from open o;
+end $body$`
+
+const SETTLE = `
+create function outbox_settle(p_token text, p_seqs bigint[], p_kinds text[], p_errors text[], p_delays bigint[],
+  p_ats bigint[], p_scope text, p_retain boolean, p_now bigint)
+returns table (place bigint, answer text) language plpgsql as $body$
+#variable_conflict use_column
+declare
+  v_now bigint := coalesce(p_now, floor(extract(epoch from clock_timestamp()) * 1000)::bigint);
+  c outbox_claim;
+begin
+  select * into c from outbox_claim where token = p_token for update;
+  if not found then
+    return;
+  end if;
+  if p_scope is null and p_seqs = c.seqs and 'ack' = all (p_kinds) then
+    perform outbox_settle_all(c, p_retain, v_now);
+    return query select n::bigint, 'delivered' from generate_series(1, cardinality(p_seqs)) n;
+    return;
+  end if;
+  return query select * from outbox_settle_some(
+    c, p_seqs, p_kinds, p_errors, p_delays, p_ats, p_scope, p_retain, v_now);
+end $body$`
+
+/** The new expiry; null when the claim is gone or holds no message of the scope. */
+const EXTEND = `
+create function outbox_extend(p_token text, p_lease_ms bigint, p_scope text, p_now bigint)
+returns bigint language plpgsql as $body$
+#variable_conflict use_column
+declare
+  v_until bigint := coalesce(p_now, floor(extract(epoch from clock_timestamp()) * 1000)::bigint) + p_lease_ms;
+  c outbox_claim;
+begin
+  update outbox_claim k set lease_until = v_until
+  where k.token = p_token and (p_scope is null or exists (
+    select from outbox_message m where m.seq = any (k.seqs) and m.scope = p_scope))
+  returning k.* into c;
+  if not found then
+    return null;
+  end if;
+  -- The queue's next_expiry is a lower bound of its leases. Only a shorter lease can pass it.
+  update outbox_queue q set next_expiry = v_until
+  where q.lane = c.lane and q.target = c.target and q.next_expiry > v_until;
+  return v_until;
+end $body$`
+
+export const OUTBOX_SETTLE_FUNCTIONS = [MATCH, SETTLE_ALL, SETTLE_SOME, SETTLE, EXTEND] as const

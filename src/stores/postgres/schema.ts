@@ -1,0 +1,87 @@
+/**
+ * Migrations: numbered, checksummed, applied once however many processes migrate at the same time. Everything is
+ * created inside the schema by a `search_path` that is local to the migrating transaction, so the texts
+ * below name no schema and no hostile name can reach them.
+ */
+import { newTag } from '../../core/environment.js'
+import type { SqlDatabase, SqlExecutor } from '../../core/sql.js'
+import { TAG_LENGTH } from '../../outbox/message-id.js'
+import { quoteIdentifier } from '../../sql/identifier.js'
+import { migrationChecksum, pendingMigrations, type Migration } from '../../sql/migrations.js'
+import { OUTBOX_CLAIM_FUNCTIONS } from './schema-outbox-claim.js'
+import { OUTBOX_SETTLE_FUNCTIONS } from './schema-outbox-settle.js'
+import { OUTBOX_TABLES } from './schema-outbox.js'
+
+const MIGRATION_TABLE = `
+create table if not exists migration (
+  version integer primary key,
+  name text not null,
+  checksum text not null,
+  applied_at timestamptz not null default now()
+)`
+
+/**
+ * Settings of the functions that callers enter by. The path makes the bodies independent of the session's. The
+ * planner settings are needed because a queue is planned while it is empty: a generic plan made then
+ * would read and sort the whole table ever after (measured: 690 ms of lag instead of 37).
+ */
+const ENTRY_FUNCTIONS = [
+  'outbox_claim(text, text, text[], integer, bigint, text, text, bigint)',
+  'outbox_settle(text, bigint[], text[], text[], bigint[], bigint[], text, boolean, bigint)',
+  'outbox_extend(text, bigint, text, bigint)',
+] as const
+const ENTRY_SETTINGS = ['enable_seqscan = off', 'enable_bitmapscan = off', 'jit = off'] as const
+
+const MIGRATIONS: readonly Migration[] = [
+  { version: 1, name: 'outbox', statements: [OUTBOX_TABLES, ...OUTBOX_CLAIM_FUNCTIONS, ...OUTBOX_SETTLE_FUNCTIONS] },
+]
+
+/** What the migrations would run, for review or for another tool. */
+export function migrationSql(schema: string): string {
+  const steps = MIGRATIONS.flatMap((migration) => [
+    `-- ${migration.version} ${migration.name}`,
+    ...migration.statements,
+    `insert into migration (version, name, checksum) values (${migration.version}, '${migration.name}', `
+      + `'${migrationChecksum(migration)}')`,
+  ])
+  const statements = [
+    'begin', `create schema if not exists ${quoteIdentifier(schema)}`,
+    `set local search_path to ${quoteIdentifier(schema)}`, MIGRATION_TABLE.trim(),
+    ...steps, ...entrySettings(schema),
+    `insert into meta (key, value) values ('tag', '${newTag(TAG_LENGTH)}') on conflict do nothing`, 'commit',
+  ]
+  const ended = (text: string): string => (text.startsWith('--') ? text : `${text.trim().replace(/;$/, '')};`)
+  return `${statements.map(ended).join('\n')}\n`
+}
+
+export async function migrate(database: SqlDatabase, schema: string): Promise<void> {
+  await database.transaction(async (tx) => {
+    const run = (text: string, params: readonly string[] = []): ReturnType<SqlExecutor['execute']> =>
+      tx.execute({ text, params })
+    // At a stricter isolation a migrator that waited would not see what the first one did.
+    await run('set transaction isolation level read committed')
+    // Taken before anything is read, so that of several migrators one applies and the others find it done.
+    await run('select pg_advisory_xact_lock(hashtext($1), 0)', [`waybill.migrate.${schema}`])
+    const [found] = await run('select 1 as one from pg_namespace where nspname = $1', [schema])
+    if (found === undefined) await run(`create schema ${quoteIdentifier(schema)}`)
+    await run(`set local search_path to ${quoteIdentifier(schema)}`)
+    await run(MIGRATION_TABLE)
+    const applied = await run('select version, checksum from migration order by version')
+    const pending = pendingMigrations(MIGRATIONS, applied.map((row) => ({
+      version: Number(row['version']), checksum: String(row['checksum']),
+    })))
+    for (const migration of pending) {
+      for (const statement of migration.statements) await run(statement)
+      await run('insert into migration (version, name, checksum) values ($1::integer, $2, $3)', [
+        String(migration.version), migration.name, migrationChecksum(migration),
+      ])
+    }
+    for (const text of pending.length > 0 ? entrySettings(schema) : []) await run(text)
+    await run(`insert into meta (key, value) values ('tag', $1) on conflict do nothing`, [newTag(TAG_LENGTH)])
+  })
+}
+
+function entrySettings(schema: string): readonly string[] {
+  const settings = [`search_path = ${quoteIdentifier(schema)}, pg_temp`, ...ENTRY_SETTINGS]
+  return ENTRY_FUNCTIONS.flatMap((name) => settings.map((setting) => `alter function ${name} set ${setting}`))
+}

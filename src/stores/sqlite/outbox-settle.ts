@@ -1,0 +1,165 @@
+/**
+ * Settling and extending a claim. The token names the claim's row; a message is open in it while
+ * `outbox_claimed` has it under the claim's number. Whoever ends the claim deletes both, so a stale token
+ * finds nothing, and as the whole call is one write transaction, what it finds cannot change under it.
+ */
+import type { SqlRow } from '../../core/sql.js'
+import { MAX_TIME } from '../../core/validate.js'
+import type { ExtendRequest, SettleAnswer, SettleOutcome, SettleRequest } from '../../outbox/contract.js'
+import { parseMessageId } from '../../outbox/message-id.js'
+import type { SqliteQuery } from '../../sql/sqlite-connection.js'
+import { jsonOf, leaveKeysSql } from './outbox-rows.js'
+import type { Tables } from './tables.js'
+
+/** Failures kept per message, the newest: a message may be given a million attempts. */
+const MAX_FAILURES = 100
+
+export type SettleStatements = ReturnType<typeof settleStatements>
+
+export function settleStatements(t: Tables) {
+  const claimedOf = `from json_each(?1) j cross join ${t.outbox_claimed} c on c.seq = `
+  return {
+    claimByToken: `select id, consumer, suspect, open from ${t.outbox_claim} where token = ?1`,
+    // One row that JSON.parse unfolds: handing 500 rows of five columns to JavaScript takes longer than
+    // finding them.
+    openMessages: `select json_group_array(json_array(j.key, c.attempts, m.max_attempts, m.scope,
+  m.dedupe_key is not null)) as open
+${claimedOf}j.value join ${t.outbox_message} m on m.seq = c.seq where c.claim = ?2`,
+    deliver: `insert into ${t.outbox_delivered} (seq, delivered_at, attempts, available_at)
+select c.seq, ?2, c.attempts, c.available_at ${claimedOf}j.value`,
+    bury: `insert into ${t.outbox_dead} (seq, dead_at, attempts, available_at)
+select c.seq, ?2, c.attempts, c.available_at ${claimedOf}j.value`,
+    removeMessages: `delete from ${t.outbox_message} where seq in (select value from json_each(?1))`,
+    removeFailures: `delete from ${t.outbox_failure} where seq in (select value from json_each(?1))`,
+    leaveKeys: leaveKeysSql(t),
+    // [seq, available_at or null for its place before, 1 when the attempt is given back, suspect]
+    requeue: `insert into ${t.outbox_due} (seq, scope, lane, target, available_at, attempts, suspect, updated_at)
+select m.seq, m.scope, m.lane, m.target,
+  coalesce(j.value ->> 1, min(coalesce(c.available_at, m.available_at, m.created_at), ?2)),
+  max(c.attempts - (j.value ->> 2), 0), j.value ->> 3, ?2
+${claimedOf}j.value ->> 0 join ${t.outbox_message} m on m.seq = c.seq`,
+    // [seq, error]
+    fail: `insert into ${t.outbox_failure} (seq, attempt, at, consumer, error)
+select c.seq, c.attempts, ?2, ?3, j.value ->> 1 ${claimedOf}j.value ->> 0`,
+    pruneFailures: `delete from ${t.outbox_failure} where seq = ?1 and id <= (select id from ${t.outbox_failure}
+where seq = ?1 order by id desc limit 1 offset ${MAX_FAILURES})`,
+    forget: `delete from ${t.outbox_claimed} where seq in (select value from json_each(?1))`,
+    closeClaim: `delete from ${t.outbox_claim} where id = ?1`,
+    shrinkClaim: `update ${t.outbox_claim} set open = ?2 where id = ?1`,
+    extend: `update ${t.outbox_claim} as k set lease_until = ?2 where token = ?1
+and (?3 is null or exists (select 1 from ${t.outbox_claimed} c cross join ${t.outbox_message} m on m.seq = c.seq
+  where c.seq between k.first_seq and k.last_seq and c.claim = k.id and m.scope = ?3)) returning lane, target`,
+    // No lease may end before next_expiry says that one might.
+    lowerExpiry: `update ${t.outbox_queue} set next_expiry = ?3
+where lane = ?1 and target = ?2 and (next_expiry is null or next_expiry > ?3)`,
+  }
+}
+
+export interface SettleContext {
+  readonly sql: SettleStatements
+  readonly tag: string
+  readonly now: number
+  readonly retainDelivered: boolean
+}
+
+/** A row of `openMessages`. */
+type OpenMessage = readonly [place: number, attempts: number, maxAttempts: number, scope: string, keyed: 0 | 1]
+
+/** A message of this claim with the outcome that the call has for it. */
+interface Ending {
+  readonly seq: bigint
+  readonly attempts: number
+  readonly keyed: boolean
+  readonly outcome: SettleOutcome
+  readonly answer: SettleAnswer
+}
+
+export function settle(query: SqliteQuery, context: SettleContext, request: SettleRequest): readonly SettleAnswer[] {
+  const { sql, tag } = context
+  const answers = request.outcomes.map((): SettleAnswer => 'lost_claim')
+  const [claim] = query(sql.claimByToken, request.token)
+  if (claim === undefined) return answers
+  // The first outcome for a message counts; a second one finds it no longer in the claim.
+  const places = new Map<bigint, number>()
+  request.outcomes.forEach(({ id }, place) => {
+    const seq = parseMessageId(tag, id)
+    if (seq !== undefined && !places.has(seq)) places.set(seq, place)
+  })
+  const asked = [...places]
+  const [found] = query(sql.openMessages, jsonOf(asked.map(([seq]) => seq)), claim['id'] as bigint)
+  const endings: Ending[] = []
+  for (const open of JSON.parse(found?.['open'] as string) as OpenMessage[]) {
+    const [seq, place] = asked[open[0]] ?? [0n, -1]
+    const outcome = request.outcomes[place]
+    if (outcome === undefined || (request.scope !== undefined && open[3] !== request.scope)) continue
+    const ending = endingOf(seq, open, outcome)
+    answers[place] = ending.answer
+    endings.push(ending)
+  }
+  if (endings.length > 0) apply(query, context, claim, endings)
+  return answers
+}
+
+/** The new expiry, or null when the claim is gone or has no open message of this scope. */
+export function extend(
+  query: SqliteQuery, sql: SettleStatements, request: ExtendRequest, now: number,
+): number | null {
+  const expiresAt = Math.min(now + request.leaseMs, MAX_TIME)
+  const [claim] = query(sql.extend, request.token, expiresAt, request.scope ?? null)
+  if (claim === undefined) return null
+  query(sql.lowerExpiry, claim['lane'] as string, claim['target'] as string, expiresAt)
+  return expiresAt
+}
+
+function endingOf(seq: bigint, [, attempts, maxAttempts, , keyed]: OpenMessage, outcome: SettleOutcome): Ending {
+  const answer = outcome.kind === 'ack' ? 'delivered' : outcome.kind === 'release' ? 'released'
+    : outcome.kind === 'dead' || attempts >= maxAttempts ? 'dead_lettered' : 'requeued'
+  return { seq, attempts, keyed: keyed === 1, outcome, answer }
+}
+
+function apply(query: SqliteQuery, context: SettleContext, claim: SqlRow, endings: readonly Ending[]): void {
+  const { sql, now } = context
+  const withAnswer = (...answers: readonly SettleAnswer[]): readonly Ending[] =>
+    endings.filter(({ answer }) => answers.includes(answer))
+  const failed = endings.filter(({ outcome }) => 'error' in outcome)
+  if (failed.length > 0) {
+    const rows = failed.map(({ seq, outcome }) => `[${seq},${JSON.stringify('error' in outcome ? outcome.error : '')}]`)
+    query(sql.fail, `[${rows.join(',')}]`, now, claim['consumer'] as string)
+    for (const { seq, attempts } of failed) if (attempts > MAX_FAILURES) query(sql.pruneFailures, seq)
+  }
+  const dead = withAnswer('dead_lettered')
+  if (dead.length > 0) query(sql.bury, sequencesOf(dead), now)
+  const pending = withAnswer('requeued', 'released')
+  // A release is no attempt: it clears no suspicion.
+  const rows = pending.map(({ seq, outcome, answer }) => (
+    `[${seq},${dueAt(outcome, now)},${answer === 'released' ? `1,${String(claim['suspect'])}` : '0,0'}]`))
+  if (rows.length > 0) query(sql.requeue, `[${rows.join(',')}]`, now)
+  const delivered = withAnswer('delivered')
+  if (delivered.length > 0) deliver(query, context, delivered)
+  query(sql.forget, sequencesOf(endings))
+  const open = Number(claim['open']) - endings.length
+  if (open === 0) query(sql.closeClaim, claim['id'] as bigint)
+  else query(sql.shrinkClaim, claim['id'] as bigint, open)
+}
+
+function deliver(query: SqliteQuery, context: SettleContext, delivered: readonly Ending[]): void {
+  const { sql, now, retainDelivered } = context
+  const keyed = delivered.filter((ending) => ending.keyed)
+  if (keyed.length > 0) query(sql.leaveKeys, sequencesOf(keyed), now)
+  if (retainDelivered) query(sql.deliver, sequencesOf(delivered), now)
+  else {
+    query(sql.removeFailures, sequencesOf(delivered))
+    query(sql.removeMessages, sequencesOf(delivered))
+  }
+}
+
+/** Null: at once, in its old place. */
+function dueAt(outcome: SettleOutcome, now: number): number | null {
+  if ('retryAt' in outcome) return outcome.retryAt
+  if (!('retryInMs' in outcome) || outcome.retryInMs === undefined) return null
+  return Math.min(now + outcome.retryInMs, MAX_TIME)
+}
+
+function sequencesOf(endings: readonly Ending[]): string {
+  return jsonOf(endings.map(({ seq }) => seq))
+}

@@ -1,0 +1,20 @@
+/** The quoted names of the tables and indexes, under a prefix that may hold anything. */
+import { WaybillError } from '../../core/errors.js'
+import { quoteIdentifier } from '../../sql/identifier.js'
+
+const TABLES = [
+  'meta', 'migration', 'outbox_message', 'outbox_queue', 'outbox_due', 'outbox_claim', 'outbox_claimed',
+  'outbox_delivered', 'outbox_dead', 'outbox_failure', 'outbox_dedupe',
+] as const
+
+export type TableName = (typeof TABLES)[number]
+/** Quoted, ready for SQL text. */
+export type Tables = Readonly<Record<TableName, string>>
+
+/** @throws VALIDATION for what an identifier cannot hold; CONFIG_INVALID for names that SQLite reserves. */
+export function tableNames(prefix: string): Tables {
+  if (/^sqlite_/i.test(prefix)) {
+    throw new WaybillError('CONFIG_INVALID', 'the prefix must not begin with sqlite_, which SQLite keeps for itself')
+  }
+  return Object.fromEntries(TABLES.map((name) => [name, quoteIdentifier(prefix + name)])) as Record<TableName, string>
+}

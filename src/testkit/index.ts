@@ -1,0 +1,9 @@
+/** `waybill/testkit`: check your own store, and test what you build on one. */
+export { faultyOutboxStore, type Fault, type FaultPlan, type FaultyMethod } from './faulty-outbox-store.js'
+export { outboxCases, outboxStoreSuite } from './outbox-suite/index.js'
+export type {
+  Isolation, OpenedOutbox, OpenSettings, OpenTransaction, OutboxSkip, OutboxSuiteOptions,
+} from './outbox-suite/options.js'
+export { scopedOpen, scopedSkips } from './outbox-suite/scoped-open.js'
+export { forEachSeed, seededRandom, type SeededRandom } from './random.js'
+export { TestClock } from './test-clock.js'

@@ -1,0 +1,199 @@
+/** `createWaybill`: ties a store and a driver to the nouns. */
+import { WaybillError } from './core/errors.js'
+import { scopeId, type ScopeId } from './core/scope.js'
+import type { Driver, SqlExecutor, SyncDriver, SyncSqlExecutor } from './core/sql.js'
+import { jsonCodec } from './core/codec.js'
+import { Announcer } from './outbox/announcer.js'
+import type { OutboxStore } from './outbox/contract.js'
+import { EventOutbox, SyncEventOutbox } from './outbox/event-outbox.js'
+import type { EventDefinitions } from './outbox/events.js'
+import { DEFAULT_LANE, DEFAULT_TARGET } from './outbox/message.js'
+import type { OutboxOptions } from './outbox/outbox.js'
+import type { RelayOptions } from './outbox/relay-options.js'
+import { outboxTopic, Relay } from './outbox/relay.js'
+import { ScopedOutboxStore } from './outbox/scoped-store.js'
+import { WakeHub } from './runner/wake.js'
+import type { Store, SyncStore } from './store.js'
+
+export interface WaybillOptions<Events extends EventDefinitions> extends OutboxOptions {
+  /** The events this application sends. Default none: every `enqueue` takes a draft. */
+  readonly events?: Events
+}
+
+type NoEvents = Readonly<Record<never, never>>
+
+/** A store whose transactions are synchronous gives an outbox with `enqueueSync`. */
+type OutboxFor<Tx, Handle, Events extends EventDefinitions, Sync> =
+  Sync extends true ? SyncEventOutbox<Tx, Handle, Events> : EventOutbox<Tx, Handle, Events>
+
+/**
+ * Ties a store to the transactions of your data layer: the store's own client, or a driver's.
+ * @example
+ * const waybill = createWaybill({ store: postgres({ pool }), driver: drizzle(), events })
+ * await waybill.migrate()
+ */
+export function createWaybill<Own, Handle, const Events extends EventDefinitions = NoEvents>(
+  options: WaybillOptions<Events> & {
+    readonly store: Store<Own, SqlExecutor> & { readonly sync: SyncStore<Own> }; readonly driver: SyncDriver<Handle>
+  },
+): Waybill<Handle, SqlExecutor, Events, true>
+export function createWaybill<Own, Handle, const Events extends EventDefinitions = NoEvents>(
+  options: WaybillOptions<Events> & { readonly store: Store<Own, SqlExecutor>; readonly driver: Driver<Handle> },
+): Waybill<Handle, SqlExecutor, Events, false>
+export function createWaybill<Handle, Tx, const Events extends EventDefinitions = NoEvents>(
+  options: WaybillOptions<Events> & { readonly store: Store<Handle, Tx> & { readonly sync: SyncStore<Handle> } },
+): Waybill<Handle, Tx, Events, true>
+export function createWaybill<Handle, Tx, const Events extends EventDefinitions = NoEvents>(
+  options: WaybillOptions<Events> & { readonly store: Store<Handle, Tx> },
+): Waybill<Handle, Tx, Events, false>
+export function createWaybill<Handle, Tx, const Events extends EventDefinitions = NoEvents>(
+  options: WaybillOptions<Events> & { readonly store: Store<Handle, Tx>; readonly driver?: Driver<Handle> },
+): Waybill<Handle, Tx, Events, boolean> {
+  return new Waybill(options, new Shared(options.store), undefined)
+}
+
+/** What every view of one store shares: wake-ups, and the listener that runs while there are relays. */
+class Shared {
+  readonly hub = new WakeHub()
+  readonly announcer: Announcer
+  readonly #store: Store
+  #listening: AbortController | undefined
+
+  constructor(store: Store) {
+    this.#store = store
+    const notify = store.notify?.bind(store)
+    this.announcer = new Announcer(this.hub, notify)
+  }
+
+  listen(): void {
+    if (this.#listening !== undefined || this.#store.listen === undefined) return
+    this.#listening = new AbortController()
+    this.#store.listen((topic) => this.hub.wake(topic === '' ? undefined : topic), this.#listening.signal)
+  }
+
+  async close(): Promise<void> {
+    this.#listening?.abort()
+    await this.announcer.settled()
+    await this.#store.close()
+  }
+}
+
+export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
+  readonly outbox: OutboxFor<Tx, Handle, Events, Sync>
+  readonly #options: WaybillOptions<Events> & { readonly store: Store<Handle, Tx>; readonly driver?: Driver<Handle> }
+  readonly #shared: Shared
+  readonly #scope: ScopeId | undefined
+
+  /** Use `createWaybill`. */
+  constructor(
+    options: WaybillOptions<Events> & { readonly store: Store<Handle, Tx>; readonly driver?: Driver<Handle> },
+    shared: Shared, scope: ScopeId | undefined,
+  ) {
+    checkDriver(options.store, options.driver)
+    this.#options = options
+    this.#shared = shared
+    this.#scope = scope
+    const ports = {
+      store: this.#outboxStore, bind: this.#bind(), sync: this.#sync(), scope,
+      events: options.events ?? ({} as Events), announcer: shared.announcer,
+    }
+    const outbox = ports.sync === undefined ? new EventOutbox(ports, options) : new SyncEventOutbox(ports, options)
+    this.outbox = outbox as OutboxFor<Tx, Handle, Events, Sync>
+  }
+
+  /** Creates or upgrades the schema; safe to call at every start, from every process. */
+  async migrate(): Promise<void> {
+    await this.#options.store.migrate()
+  }
+
+  /** What `migrate` would run, for review. */
+  migrationSql(): string {
+    return this.#options.store.migrationSql()
+  }
+
+  /**
+   * Begins and commits with the store's own client, and wakes relays at once after the commit.
+   * @example
+   * await waybill.transaction(async (tx) => { await tx.query('insert …'); await waybill.outbox.enqueue(tx, draft) })
+   */
+  async transaction<T>(work: (tx: Handle) => Promise<T>): Promise<T> {
+    if (this.#options.driver !== undefined) {
+      throw new WaybillError('CONFIG_INVALID', `begin with ${this.#options.driver.name}, whose transactions this `
+        + 'Waybill takes, and call waybill.wake() after the commit')
+    }
+    let committed = (): void => undefined
+    const result = await this.#options.store.transaction((tx) => {
+      committed = this.#shared.announcer.begun(tx)
+      return work(tx)
+    })
+    committed()
+    return result
+  }
+
+  /** Tells relays to look now, for callers who commit themselves. A hint: a relay polls anyway. */
+  wake(queue: { readonly lane?: string; readonly target?: string } = {}): void {
+    this.#shared.announcer.announce([outboxTopic(queue.lane ?? DEFAULT_LANE, queue.target ?? DEFAULT_TARGET)])
+  }
+
+  /** One tenant's view of the same store: same surface, no cost. @throws VALIDATION for a bad scope. */
+  scoped(scope: string): Waybill<Handle, Tx, Events, Sync> {
+    return new Waybill(this.#options, this.#shared, scopeId(scope))
+  }
+
+  /** The same store for transactions of another data layer. */
+  using<Other>(driver: SyncDriver<Other>): Waybill<Other, Tx, Events, Sync>
+  using<Other>(driver: Driver<Other>): Waybill<Other, Tx, Events, false>
+  using<Other>(driver: Driver<Other>): unknown {
+    const options = { ...this.#options, driver } as unknown as WaybillOptions<Events> & {
+      readonly store: Store<Other, Tx>; readonly driver: Driver<Other>
+    }
+    return new Waybill(options, this.#shared, this.#scope)
+  }
+
+  /**
+   * Delivers one lane's messages. Nothing runs before `start`, `runOnce` or `drain`.
+   * @example
+   * const relay = waybill.relay({ lane: 'orders', handlers: { mailer: async (message) => send(message.payload) } })
+   * await relay.start()
+   */
+  relay<const Targets extends string>(options: RelayOptions<Events, Targets>): Relay<Events, Targets> {
+    return new Relay({
+      store: this.#outboxStore, wake: this.#shared.hub, codec: this.#options.codec ?? jsonCodec,
+      onStart: () => this.#shared.listen(),
+      events: this.#options.events ?? ({} as Events),
+    }, options)
+  }
+
+  /** Ends what the store opened. Stop relays first. */
+  async close(): Promise<void> {
+    await this.#shared.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  get #outboxStore(): OutboxStore<Tx> {
+    const { outbox } = this.#options.store
+    return this.#scope === undefined ? outbox : new ScopedOutboxStore(outbox, this.#scope)
+  }
+
+  #bind(): (handle: Handle) => Tx {
+    const { store, driver } = this.#options
+    // A driver gives SQL executors, which is what SQL stores take: checkDriver has made sure.
+    return driver === undefined ? (handle) => store.bind(handle) : (handle) => driver.executor(handle) as Tx
+  }
+
+  #sync(): ConstructorParameters<typeof SyncEventOutbox<Tx, Handle, Events>>[0]['sync'] {
+    const { store, driver } = this.#options
+    const { sync } = store
+    if (sync === undefined) return undefined
+    const bind = driver === undefined ? (handle: Handle) => sync.bind(handle) : driver.executorSync?.bind(driver)
+    return bind && { bind: (handle): SyncSqlExecutor => bind(handle), enqueueMany: sync.enqueueMany.bind(sync) }
+  }
+}
+
+function checkDriver<Handle, Tx>(store: Store<Handle, Tx>, driver: Driver<Handle> | undefined): void {
+  if (driver === undefined || (store.dialect !== 'memory' && driver.dialects.includes(store.dialect))) return
+  throw new WaybillError('CONFIG_INVALID', `the ${driver.name} driver does not carry the ${store.dialect} store`)
+}

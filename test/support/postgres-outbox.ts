@@ -1,0 +1,80 @@
+/** Fresh outbox stores on the run's PostgreSQL, each in a schema of its own that is dropped at the end. */
+import pg from 'pg'
+import postgresJs from 'postgres'
+import { inject } from 'vitest'
+import type { SqlDatabase, SqlExecutor } from '../../src/core/sql.js'
+import { pgDatabase, pgDriver } from '../../src/drivers/pg.js'
+import { postgresJsDatabase } from '../../src/drivers/postgres-js.js'
+import { quoteIdentifier } from '../../src/sql/identifier.js'
+import { PostgresOutboxStore } from '../../src/stores/postgres/outbox.js'
+import type { OpenedOutbox, OpenSettings } from '../../src/testkit/index.js'
+
+export const postgresUrl = inject('postgresUrl')
+
+let schemas = 0
+
+/** `suffix` ends the schema's name, for hostile ones. */
+export function freshSchema(suffix = ''): string {
+  schemas += 1
+  return `wb_${process.pid}_${schemas}${suffix}`
+}
+
+export interface OpenPostgresOptions {
+  readonly client: 'pg' | 'postgres'
+  readonly suffix?: string
+  readonly url?: string
+  readonly prepare?: boolean
+}
+
+/** `open` for the suite. Transactions are hand-ordered on `pg` connections of their own. */
+export function openPostgres({ client, suffix = '', url = postgresUrl ?? '', prepare = true }: OpenPostgresOptions):
+(settings: OpenSettings) => Promise<OpenedOutbox<SqlExecutor>> {
+  return async (settings) => {
+    const schema = freshSchema(suffix)
+    const clients: pg.Client[] = []
+    const database = connect(client, url, prepare)
+    const store = new PostgresOutboxStore(database, {
+      schema, retainDeliveredMs: settings.retainDeliveredMs ?? 86_400_000, now: settings.now,
+    })
+    await store.migrate()
+    return {
+      store,
+      begin: (isolation = 'read committed') => begin(url, isolation, clients),
+      async close() {
+        await Promise.all(clients.map((each) => each.end()))
+        await store.close()
+        await dropSchema(schema)
+      },
+    }
+  }
+}
+
+function connect(client: 'pg' | 'postgres', url: string, prepare: boolean): SqlDatabase {
+  return client === 'pg'
+    ? pgDatabase(new pg.Pool({ connectionString: url, max: 20 }), { prepare, owned: true })
+    : postgresJsDatabase(postgresJs(url, { max: 20, onnotice: () => undefined, prepare }), { prepare, owned: true })
+}
+
+async function begin(url: string, isolation: string, clients: pg.Client[]): ReturnType<OpenedOutbox<SqlExecutor>['begin']> {
+  const connection = new pg.Client(url)
+  await connection.connect()
+  clients.push(connection)
+  await connection.query(`begin isolation level ${isolation}`)
+  return {
+    // Bound at each call, as `enqueue` binds a handle: an ended transaction must be noticed.
+    tx: { execute: async (statement) => pgDriver().executor(connection).execute(statement) },
+    commit: async () => void await connection.query('commit'),
+    rollback: async () => void await connection.query('rollback'),
+    savepoint: async () => {
+      await connection.query('savepoint here')
+      return { rollback: async () => void await connection.query('rollback to savepoint here') }
+    },
+  }
+}
+
+export async function dropSchema(schema: string): Promise<void> {
+  const connection = new pg.Client(postgresUrl ?? '')
+  await connection.connect()
+  await connection.query(`drop schema if exists ${quoteIdentifier(schema)} cascade`)
+  await connection.end()
+}
