@@ -11,19 +11,33 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const entries = Object.keys(manifest.exports).filter((name) => name !== './package.json')
 const specifiers = entries.map((name) => name.replace('.', manifest.name))
 
-// Runs with none of the optional peers installed: importing an entry must need no driver.
+// Entries that import their peer by being imported; every other entry must need no driver.
+const NEEDS = { './drizzle': 'drizzle-orm', './kysely': 'kysely' }
+const bare = specifiers.filter((_, index) => !(entries[index] in NEEDS))
+
+const listing = (names) => `
+for (const name of ${JSON.stringify(names)}) console.log(name + ': ' + Object.keys(await import(name)).sort().join(', '))
+`
 const PROGRAM = `
-const manifest = await import('${manifest.name}/package.json', { with: { type: 'json' } })
-for (const name of ${JSON.stringify(specifiers)}) {
-  console.log(name + ': ' + Object.keys(await import(name)).sort().join(', '))
-}
 const { createWaybill } = await import('${manifest.name}')
 const { memory } = await import('${manifest.name}/memory')
-if (typeof createWaybill !== 'function' || typeof memory !== 'function') throw new Error('the embedded default is missing')
-console.log(manifest.default.name + ' ' + manifest.default.version)
+const waybill = createWaybill({ store: memory() })
+await waybill.migrate()
+const enqueue = (fail) => waybill.transaction(async (tx) => {
+  await waybill.outbox.enqueue(tx, { type: 'greeting', target: 'world', payload: { fail } })
+  if (fail) throw new Error('rolled back')
+})
+await enqueue(false)
+await enqueue(true).catch(() => {})
+const arrived = []
+const relay = waybill.relay({ handlers: { world: async (message) => { arrived.push(message.payload.fail) } } })
+const { delivered } = await relay.drain()
+await waybill.close()
+if (delivered !== 1 || arrived.length !== 1 || arrived[0] !== false) throw new Error('delivered ' + JSON.stringify(arrived))
+console.log('one committed, one rolled back: ' + delivered + ' delivered')
 `
 const REQUIRED = `require('${manifest.name}')`
-const TYPES = specifiers.map((name, index) => `import * as e${index} from '${name}'\nexport type E${index} = typeof e${index}\n`)
+const typesOf = (names) => names.map((name, index) => `import * as e${index} from '${name}'\nexport type E${index} = typeof e${index}\n`).join('')
 
 function run(cwd, command, ...args) {
   // npm scripts run with settings of this repository in their environment; the stranger has none of them.
@@ -54,25 +68,31 @@ function use(folder, tarball) {
   mkdirSync(home)
   writeFileSync(join(home, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }\n')
   run(home, 'npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', tarball)
-  writeFileSync(join(home, 'program.mjs'), PROGRAM)
-  process.stdout.write(run(home, process.execPath, 'program.mjs'))
+  const program = (text) => process.stdout.write(run(home, process.execPath, '--input-type=module', '-e', text))
+  program(listing(bare))
+  program(PROGRAM)
   run(home, process.execPath, '--input-type=commonjs', '-e', REQUIRED)
   const version = run(home, 'npx', '--no-install', manifest.name, '--version').trim()
   if (version !== manifest.version) throw new Error(`npx ${manifest.name} --version says ${version}`)
   console.log(`npx ${manifest.name} --version: ${version}`)
-  checkTypes(home)
+  mkdirSync(join(home, 'node_modules', '@types'))
+  const link = (name) => symlinkSync(join(root, 'node_modules', name), join(home, 'node_modules', name))
+  link('@types/node')
+  link('undici-types')
+  checkTypes(home, bare, { skipLibCheck: false })
+  console.log('types: compile with no peer installed')
+  Object.values(NEEDS).forEach(link)
+  program(listing(specifiers.filter((name) => !bare.includes(name))))
+  checkTypes(home, specifiers, { skipLibCheck: true })
+  console.log('types: compile with the peers that entries need')
 }
 
-/** The declarations must compile where no peer is installed and libraries are checked too. */
-function checkTypes(home) {
-  const compilerOptions = { strict: true, module: 'NodeNext', target: 'ES2023', lib: ['ES2023', 'ESNext.Disposable'], noEmit: true, types: ['node'] }
-  mkdirSync(join(home, 'node_modules', '@types'))
-  symlinkSync(join(root, 'node_modules', '@types', 'node'), join(home, 'node_modules', '@types', 'node'))
-  symlinkSync(join(root, 'node_modules', 'undici-types'), join(home, 'node_modules', 'undici-types'))
-  writeFileSync(join(home, 'types.ts'), TYPES.join(''))
+/** Without peers the libraries' declarations are checked too; a peer's own are its own business. */
+function checkTypes(home, names, settings) {
+  const compilerOptions = { strict: true, module: 'NodeNext', target: 'ES2023', lib: ['ES2023', 'ESNext.Disposable'], noEmit: true, types: ['node'], ...settings }
+  writeFileSync(join(home, 'types.ts'), typesOf(names))
   writeFileSync(join(home, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['types.ts'] }))
   run(home, process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.')
-  console.log('types: compile with no peer installed')
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'waybill-pack-'))
