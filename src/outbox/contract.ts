@@ -49,6 +49,13 @@ export interface OutboxStore<Tx = unknown> {
    * alone next, and, if its claim was made for it alone and its attempts are spent, becomes a dead letter
    * [suspect-*]. A suspect stays one until an attempt ends otherwise than by expiry. The failed attempt is
    * recorded with an error that says so.
+   *
+   * When several scopes have due messages, a claim takes the oldest of each scope first, then the second of each,
+   * and so on, so that no scope's backlog delays another's [fair-*]. A paused queue has nothing due [pause-*].
+   *
+   * In an ordered lane, messages of one scope, target and key make a line in enqueue order, and
+   * only its front is due: see `LaneOrdering` [order-*]. A claim may take several from the front of one line; until it
+   * has settled all of them nobody else gets one. Neither a long line nor a closed one slows other claims down.
    */
   claim(request: ClaimRequest): Promise<OutboxClaim | null>
 
@@ -79,8 +86,29 @@ export interface OutboxStore<Tx = unknown> {
    */
   purge(request: PurgeRequest): Promise<PurgeResult>
 
-  /** Creates or upgrades the schema. Idempotent; concurrent migrators apply each step once [A-14]. */
-  migrate(): Promise<void>
+  /** The failed attempts of a message, oldest first; of more than 1,000 the latest [failures-*]. */
+  failures(id: string, scope: ScopeId | undefined): Promise<readonly FailedAttempt[]>
+
+  /**
+   * Redrives dead letters or discards them, an answer for each id in order [redrive-*]. A redriven message is due at
+   * once with all its attempts, at its old place in an ordered lane, and keeps its failures. A discarded
+   * one is removed as by `purge`.
+   */
+  resolveDead(request: ResolveDeadRequest): Promise<readonly DeadAnswer[]>
+
+  /** Stops a lane's claims, or those of one target, in every process until resumed [pause-*]. */
+  setPaused(request: PauseRequest): Promise<void>
+
+  /** What `migrate` and `setPaused` stored. */
+  settings(): Promise<OutboxSettings>
+
+  /**
+   * Creates or upgrades the schema, and stores how lanes are ordered. Idempotent; concurrent migrators apply
+   * each step once [A-14]. Lanes that are not named stay as they are. The ordering of a lane changes only while
+   * none of its messages is claimed, nor, where it was ordered, waits for a retry or behind another, or is a
+   * dead letter: otherwise CONFIG_INVALID, and nothing is stored [order-12].
+   */
+  migrate(lanes?: LaneOrderings): Promise<void>
 
   /** Releases what the store opened, once. Calls under way may still end; later ones throw CLOSED [close-*]. */
   close(): Promise<void>
@@ -96,6 +124,63 @@ export interface OutboxCapabilities {
   readonly concurrentTransactions: boolean
 }
 
+
+/**
+ * How the messages of one scope, target and key follow each other in a lane. Those without a key are never ordered.
+ *
+ * - `none`: they do not.
+ * - `block`: in enqueue order of transactions that did not overlap, one run at a time. The first of a key that is
+ *   not delivered keeps all others of the key back: while it is claimed, scheduled, waiting for a retry, or a
+ *   dead letter, until that is redriven or discarded.
+ * - `skip`: as `block`, but a dead letter keeps nobody back. Redriven, it is due at once, outside the order.
+ */
+export const LANE_ORDERINGS = ['none', 'block', 'skip'] as const
+export type LaneOrdering = (typeof LANE_ORDERINGS)[number]
+
+/** By lane. */
+export type LaneOrderings = Readonly<Record<string, LaneOrdering>>
+
+/** A claim takes at most this many messages of one key. */
+export const MAX_RUN = 100
+
+/** What `migrate` says when a lane may not change its ordering. */
+export function orderingHeld(lane: string): string {
+  return `lane '${lane}' keeps its ordering while its messages are claimed, wait for a retry or for others of `
+    + 'their key, or are dead letters: let relays drain it, and redrive or discard its dead letters'
+}
+
+export interface OutboxSettings {
+  /** Lanes that were declared, by name. */
+  readonly lanes: LaneOrderings
+  readonly paused: readonly PausedQueue[]
+}
+
+/** A whole lane, or one target of it. */
+export interface PausedQueue {
+  readonly lane: string
+  readonly target: string | undefined
+}
+
+export interface PauseRequest extends PausedQueue {
+  readonly paused: boolean
+}
+
+export interface FailedAttempt {
+  readonly attempt: number
+  /** By the store's clock. */
+  readonly failedAt: number
+  readonly consumer: string
+  readonly error: string
+}
+
+export interface ResolveDeadRequest {
+  readonly ids: readonly string[]
+  readonly action: 'redrive' | 'discard'
+  readonly scope: ScopeId | undefined
+}
+
+/** `not_dead`: no dead letter has this id; nothing changed. */
+export type DeadAnswer = 'redriven' | 'discarded' | 'not_dead'
 
 export interface ClaimRequest {
   readonly lane: string
@@ -115,6 +200,8 @@ export interface OutboxClaim {
   readonly leaseExpiresAt: number
   /** The one message of this claim was in a claim whose lease expired: deliver it with nothing beside it. */
   readonly suspect: boolean
+  /** The lane's. Unless it is `none`, deliver messages of one scope and key one after another. */
+  readonly ordering: LaneOrdering
   readonly messages: readonly OutboxMessage[]
 }
 

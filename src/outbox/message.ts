@@ -91,6 +91,8 @@ export interface OutboxMessage {
   readonly leaseExpiresAt: number | undefined
   /** Of the latest failed attempt; kept after a later success. */
   readonly lastError: string | undefined
+  /** When it was last redriven; delivered with the header `waybill-redriven`. */
+  readonly redrivenAt: number | undefined
   readonly createdAt: number
   readonly updatedAt: number
 }

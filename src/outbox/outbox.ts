@@ -13,7 +13,8 @@ import {
 import { scopeId, type ScopeId } from '../core/scope.js'
 import { assertDuration, assertInteger, assertName, assertTime } from '../core/validate.js'
 import type {
-  OutboxClaim, OutboxStats, OutboxStore, PurgeResult, SettleAnswer, SettleOutcome,
+  DeadAnswer, FailedAttempt, OutboxClaim, OutboxSettings, OutboxStats, OutboxStore, PausedQueue, PurgeResult,
+  ResolveDeadRequest, SettleAnswer, SettleOutcome,
 } from './contract.js'
 import { encodeDraft, type EncodeOptions } from './encode.js'
 import { OUTBOX_STATUSES, type EnqueueResult, type NewMessage, type OutboxMessage, type OutboxMessageDraft,
@@ -171,6 +172,46 @@ export class Outbox<Tx, Handle = Tx> {
     })
   }
 
+  /** The failed attempts of a message, oldest first; of more than 1,000 the latest. */
+  async failures(id: string): Promise<readonly FailedAttempt[]> {
+    return this.store.failures(assertName('id', id, MAX_NAME_BYTES), undefined)
+  }
+
+  /**
+   * Makes dead letters due again at once, with all their attempts. In a `block` lane each returns as the head of its
+   * key; in a `skip` lane its order is not promised. They arrive with the header `waybill-redriven`.
+   */
+  async redrive(ids: readonly string[]): Promise<readonly DeadAnswer[]> {
+    return this.resolveDead(ids, 'redrive')
+  }
+
+  /** Removes dead letters for good; what waited behind them in a `block` lane goes on. */
+  async discard(ids: readonly string[]): Promise<readonly DeadAnswer[]> {
+    return this.resolveDead(ids, 'discard')
+  }
+
+  /** Nothing of the lane, or of one target of it, is claimed until `resume`. What is under way is finished. */
+  async pause(queue: { readonly lane: string; readonly target?: string | undefined }): Promise<void> {
+    await this.store.setPaused({ ...assertQueue(queue), paused: true })
+  }
+
+  async resume(queue: { readonly lane: string; readonly target?: string | undefined }): Promise<void> {
+    await this.store.setPaused({ ...assertQueue(queue), paused: false })
+  }
+
+  /** How lanes are ordered, and what is paused. */
+  async settings(): Promise<OutboxSettings> {
+    return this.store.settings()
+  }
+
+  private async resolveDead(
+    ids: readonly string[], action: ResolveDeadRequest['action'],
+  ): Promise<readonly DeadAnswer[]> {
+    assertInteger('ids.length', ids.length, 0, MAX_PAGE_LIMIT)
+    for (const id of ids) assertName('id', id, MAX_NAME_BYTES)
+    return ids.length === 0 ? [] : this.store.resolveDead({ ids, action, scope: undefined })
+  }
+
   protected bindTransaction(handle: Handle): Tx {
     if (handle === undefined || handle === null) {
       throw new WaybillError('NOT_IN_TRANSACTION',
@@ -191,6 +232,14 @@ export class Outbox<Tx, Handle = Tx> {
 
 function optionalScope(scope: string | undefined): ScopeId | undefined {
   return scope === undefined ? undefined : scopeId(scope)
+}
+
+function assertQueue(queue: { readonly lane: string; readonly target?: string | undefined }): PausedQueue {
+  const { lane, target } = queue
+  return {
+    lane: assertName('lane', lane, MAX_NAME_BYTES),
+    target: target === undefined ? undefined : assertName('target', target, MAX_NAME_BYTES),
+  }
 }
 
 function checkOutcome(outcome: SettleOutcome): void {

@@ -8,7 +8,8 @@
  */
 import { scopedKey, scopeId, type ScopeId } from '../core/scope.js'
 import type {
-  ClaimRequest, ExtendRequest, ListFilter, OutboxStore, PurgeRequest, SettleRequest, StatsFilter,
+  ClaimRequest, ExtendRequest, LaneOrderings, ListFilter, OutboxSettings, OutboxStore, PauseRequest, PurgeRequest,
+  ResolveDeadRequest, SettleRequest, StatsFilter,
 } from './contract.js'
 import type { NewMessage } from './message.js'
 
@@ -62,8 +63,25 @@ export class ScopedOutboxStore<Tx> implements OutboxStore<Tx> {
     return this.inner.purge({ ...request, scope: this.scope })
   }
 
-  migrate(): Promise<void> {
-    return this.inner.migrate()
+  failures(id: string): ReturnType<OutboxStore<Tx>['failures']> {
+    return this.inner.failures(id, this.scope)
+  }
+
+  resolveDead(request: ResolveDeadRequest): ReturnType<OutboxStore<Tx>['resolveDead']> {
+    return this.inner.resolveDead({ ...request, scope: this.scope })
+  }
+
+  /** Lanes and targets are shared by all scopes, so this pauses them for all. */
+  setPaused(request: PauseRequest): Promise<void> {
+    return this.inner.setPaused(request)
+  }
+
+  settings(): Promise<OutboxSettings> {
+    return this.inner.settings()
+  }
+
+  migrate(lanes?: LaneOrderings): Promise<void> {
+    return this.inner.migrate(lanes)
   }
 
   close(): Promise<void> {

@@ -50,7 +50,11 @@ export function faultyOutboxStore<Tx>(store: OutboxStore<Tx>, plan: FaultPlan): 
     list: (filter) => run('list', () => store.list(filter)),
     stats: (filter) => run('stats', () => store.stats(filter)),
     purge: (request) => run('purge', () => store.purge(request)),
-    migrate: () => run('migrate', () => store.migrate()),
+    failures: (id, scope) => run('failures', () => store.failures(id, scope)),
+    resolveDead: (request) => run('resolveDead', () => store.resolveDead(request)),
+    setPaused: (request) => run('setPaused', () => store.setPaused(request)),
+    settings: () => run('settings', () => store.settings()),
+    migrate: (lanes) => run('migrate', () => store.migrate(lanes)),
     close: () => run('close', () => store.close()),
   }
 }

@@ -1,6 +1,9 @@
 /** The committed messages and their life: claimed, settled, expired, purged. Every method is one step. */
-import type {
-  ClaimRequest, OutboxStats, PurgeRequest, PurgeResult, SettleAnswer, SettleOutcome, StatsFilter,
+import { WaybillError } from '../../core/errors.js'
+import {
+  orderingHeld, type ClaimRequest, type LaneOrdering, type LaneOrderings, type OutboxSettings, type OutboxStats,
+  type PausedQueue, type PauseRequest, type PurgeRequest, type PurgeResult, type ResolveDeadRequest,
+  type SettleAnswer, type SettleOutcome, type StatsFilter,
 } from '../../outbox/contract.js'
 import type { OutboxStatus } from '../../outbox/message.js'
 import type { ScopeId } from '../../core/scope.js'
@@ -19,6 +22,9 @@ export class Messages {
   readonly #delivered = new ScopedHeaps<StoredMessage>(endedBefore)
   readonly #dead = new ScopedHeaps<StoredMessage>(endedBefore)
 
+  readonly #lanes = new Map<string, LaneOrdering>()
+  readonly #paused = new Map<string, PausedQueue>()
+
   constructor(identities: Identities, retainDeliveredMs: number) {
     this.#identities = identities
     this.#retainDeliveredMs = retainDeliveredMs
@@ -35,21 +41,22 @@ export class Messages {
   add(message: StoredMessage): void {
     const { lane, target } = message.draft
     const name = queueName(lane, target)
-    const queue = this.#queues.get(name) ?? new LaneQueue(lane, target)
+    const queue = this.#queues.get(name) ?? new LaneQueue(lane, target, this.#lanes.get(lane) ?? 'none')
     this.#queues.set(name, queue)
     this.#pages.add(message)
     queue.add(message)
   }
 
   claim(request: ClaimRequest, token: string, now: number): Claim | undefined {
-    const queue = this.#queues.get(queueName(request.lane, request.target))
-    if (queue === undefined) return undefined
+    const { lane, target } = request
+    const queue = this.#queues.get(queueName(lane, target))
+    if (queue === undefined || this.#isPaused(lane, target)) return undefined
     for (let old = queue.expired(now); old !== undefined; old = queue.expired(now)) this.#expire(old, queue,
       now)
     const taken = queue.take(request.scopes, request.limit, now)
     if (taken.length === 0) return undefined
     const claim: Claim = {
-      token, consumer: request.consumer, size: taken.length, leaseExpiresAt: now + request.leaseMs,
+      token, consumer: request.consumer, ordering: queue.ordering, size: taken.length, leaseExpiresAt: now + request.leaseMs,
       messages: new Map(taken.map((message) => [message.id, message])), heapIndex: -1,
     }
     for (const message of taken) {
@@ -70,7 +77,7 @@ export class Messages {
     if (claim === undefined || queue === undefined || message === undefined) return 'lost_claim'
     if (scope !== undefined && message.scope !== scope) return 'lost_claim'
     queue.remove(message)
-    const answer = this.#end(message, outcome, now)
+    const answer = this.#end(message, outcome, claim, now)
     queue.add(message)
     this.#leaveClaim(message, claim, queue)
     if (answer === 'delivered') this.#deliver(message, now)
@@ -107,13 +114,56 @@ export class Messages {
     }
   }
 
+  resolveDead(message: StoredMessage, action: ResolveDeadRequest['action'], now: number): void {
+    this.#dead.remove(message)
+    if (action === 'discard') return this.#delete(message, now)
+    const queue = this.#queues.get(queueName(message.draft.lane, message.draft.target))
+    queue?.remove(message)
+    Object.assign(message, {
+      status: 'pending', attemptCount: 0, availableAt: now, updatedAt: now, redrivenAt: now, suspect: false,
+    })
+    queue?.add(message)
+  }
+
+  setPaused({ lane, target, paused }: PauseRequest): void {
+    const name = JSON.stringify([lane, target])
+    if (paused) this.#paused.set(name, { lane, target })
+    else this.#paused.delete(name)
+  }
+
+  settings(): OutboxSettings {
+    return { lanes: Object.fromEntries(this.#lanes), paused: [...this.#paused.values()] }
+  }
+
+  /** @throws CONFIG_INVALID, before anything changed. */
+  declareLanes(lanes: LaneOrderings): void {
+    const changed = Object.entries(lanes).filter(([lane, ordering]) => (this.#lanes.get(lane) ?? 'none') !== ordering)
+    const affected = changed.flatMap(([lane, ordering]) =>
+      [...this.#queues.values()].filter((queue) => queue.lane === lane).map((queue) => ({ queue, ordering })))
+    const held = affected.find(({ queue }) => !queue.mayReorder)
+    if (held !== undefined) {
+      throw new WaybillError('CONFIG_INVALID', orderingHeld(held.queue.lane), { details: { lane: held.queue.lane } })
+    }
+    for (const [lane, ordering] of Object.entries(lanes)) this.#lanes.set(lane, ordering)
+    for (const { queue, ordering } of affected) queue.reorder(ordering, this.#pendingOf(queue))
+  }
+
+  #pendingOf({ lane, target }: LaneQueue): StoredMessage[] {
+    return [...this.after(0)].filter(({ status, draft }) =>
+      status === 'pending' && draft.lane === lane && draft.target === target)
+  }
+
+  #isPaused(lane: string, target: string): boolean {
+    return this.#paused.has(JSON.stringify([lane, target])) || this.#paused.has(JSON.stringify([lane, undefined]))
+  }
+
   /** Keeps the delivered in bounds without anybody calling purge: a few per settle. */
   dropOldDelivered(limit: number, now: number): void {
     this.#removeEnded(this.#delivered, this.#retainDeliveredMs, limit, undefined, now)
   }
 
   /** The message's new state. The caller has taken it out of its queue. */
-  #end(message: StoredMessage, outcome: SettleOutcome, now: number): SettleAnswer {
+  #end(message: StoredMessage, outcome: SettleOutcome, claim: Claim, now: number): SettleAnswer {
     const become = (status: OutboxStatus): void => {
       message.status = status
       message.updatedAt = now
@@ -130,7 +180,7 @@ export class Messages {
       if (outcome.retryInMs !== undefined) message.availableAt = now + outcome.retryInMs
       return 'released'
     }
-    message.lastError = outcome.error
+    this.#fail(message, claim, outcome.error, now)
     if (outcome.kind === 'dead' || message.attemptCount >= message.draft.maxAttempts) {
       become('dead_letter')
       return 'dead_lettered'
@@ -144,15 +194,20 @@ export class Messages {
     for (const message of [...claim.messages.values()]) {
       const spent = claim.size === 1 && message.attemptCount >= message.draft.maxAttempts
       queue.remove(message)
+      this.#fail(message, claim, EXPIRED, now)
       message.status = spent ? 'dead_letter' : 'pending'
       message.suspect = !spent
       message.updatedAt = now
-      if (spent) message.lastError =
-        `lease expired during attempt ${message.attemptCount} of ${message.draft.maxAttempts}`
       queue.add(message)
       this.#leaveClaim(message, claim, queue)
       if (spent) this.#dead.push(message)
     }
+  }
+
+  #fail(message: StoredMessage, claim: Claim, error: string, now: number): void {
+    message.lastError = error
+    message.failures.push({ attempt: message.attemptCount, failedAt: now, consumer: claim.consumer, error })
+    if (message.failures.length > MAX_FAILURES) message.failures.shift()
   }
 
   #leaveClaim(message: StoredMessage, claim: Claim, queue: LaneQueue): void {
@@ -195,6 +250,11 @@ export class Messages {
     this.#identities.leave(message.identity, now)
   }
 }
+
+/** Claims end by expiry with this error. */
+const EXPIRED = 'lease expired'
+/** As many as `failures` answers. */
+const MAX_FAILURES = 1_000
 
 function queueName(lane: string, target: string): string {
   return JSON.stringify([lane, target])

@@ -10,9 +10,9 @@ import { newTag, newToken, systemClock, type Clock } from '../../core/environmen
 import { WaybillError } from '../../core/errors.js'
 import { DEFAULT_RETAIN_DELIVERED_MS } from '../../core/limits.js'
 import type {
-  ClaimRequest, ExtendRequest, ListFilter, OutboxCapabilities, OutboxClaim, OutboxStats, OutboxStore,
-    PurgeRequest,
-  PurgeResult, SettleAnswer, SettleRequest, StatsFilter,
+  ClaimRequest, DeadAnswer, ExtendRequest, FailedAttempt, LaneOrderings, ListFilter, OutboxCapabilities, OutboxClaim,
+  OutboxSettings, OutboxStats, OutboxStore, PauseRequest, PurgeRequest, PurgeResult, ResolveDeadRequest,
+  SettleAnswer, SettleRequest, StatsFilter,
 } from '../../outbox/contract.js'
 import { formatMessageId, parseMessageId, TAG_LENGTH } from '../../outbox/message-id.js'
 import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/message.js'
@@ -88,6 +88,7 @@ export class MemoryOutboxStore implements OutboxStore<MemoryTransaction> {
       token: claim.token,
       leaseExpiresAt: claim.leaseExpiresAt,
       suspect: messages.some((message) => message.suspect),
+      ordering: claim.ordering,
       messages: messages.map(showMessage),
     }
   }
@@ -108,9 +109,8 @@ export class MemoryOutboxStore implements OutboxStore<MemoryTransaction> {
 
   async get(ids: readonly string[], scope: ScopeId | undefined): Promise<readonly OutboxMessage[]> {
     this.#assertOpen()
-    const found = new Set(ids.map((id) => this.#messages.get(Number(parseMessageId(this.#tag, id) ?? -1))))
-    return [...found].filter((message) => message !== undefined)
-      .filter((message) => scope === undefined || message.scope === scope).map(showMessage)
+    const found = new Set(ids.map((id) => this.#find(id, scope)))
+    return [...found].filter((message) => message !== undefined).map(showMessage)
   }
 
   async list(filter: ListFilter): Promise<readonly OutboxMessage[]> {
@@ -133,13 +133,45 @@ export class MemoryOutboxStore implements OutboxStore<MemoryTransaction> {
     return this.#messages.purge(request, this.#now())
   }
 
-  async migrate(): Promise<void> {
+  async failures(id: string, scope: ScopeId | undefined): Promise<readonly FailedAttempt[]> {
     this.#assertOpen()
+    return [...this.#find(id, scope)?.failures ?? []]
+  }
+
+  async resolveDead({ ids, action, scope }: ResolveDeadRequest): Promise<readonly DeadAnswer[]> {
+    this.#assertOpen()
+    const now = this.#now()
+    return ids.map((id) => {
+      const message = this.#find(id, scope)
+      if (message?.status !== 'dead_letter') return 'not_dead'
+      this.#messages.resolveDead(message, action, now)
+      return action === 'redrive' ? 'redriven' : 'discarded'
+    })
+  }
+
+  async setPaused(request: PauseRequest): Promise<void> {
+    this.#assertOpen()
+    this.#messages.setPaused(request)
+  }
+
+  async settings(): Promise<OutboxSettings> {
+    this.#assertOpen()
+    return this.#messages.settings()
+  }
+
+  async migrate(lanes: LaneOrderings = {}): Promise<void> {
+    this.#assertOpen()
+    this.#messages.declareLanes(lanes)
   }
 
   async close(): Promise<void> {
     this.#closed = true
     for (const transaction of this.#open) transaction.abort(closed())
+  }
+
+  #find(id: string, scope: ScopeId | undefined): StoredMessage | undefined {
+    const message = this.#messages.get(Number(parseMessageId(this.#tag, id) ?? -1))
+    return scope === undefined || message?.scope === scope ? message : undefined
   }
 
   #stage(tx: MemoryTransaction, message: NewMessage, now: number): EnqueueResult {
@@ -156,7 +188,7 @@ export class MemoryOutboxStore implements OutboxStore<MemoryTransaction> {
         createdAt: now,
       updatedAt: now, availableAt: dueAt(message.due, now), status: 'pending', attemptCount: 0,
         suspect: false,
-      claim: undefined, lastError: undefined, heapIndex: -1,
+      claim: undefined, lastError: undefined, failures: [], redrivenAt: undefined, heapIndex: -1,
     }
     if (identity !== undefined) identity.message = stored
     tx.stage({ publish: () => this.#publish(stored), discard: () => this.#identities.discard(identity) })

@@ -1,4 +1,5 @@
 /** What the memory store keeps: messages, claims and dedupe identities, and how a message is shown. */
+import type { FailedAttempt, LaneOrdering } from '../../outbox/contract.js'
 import type { NewMessage, OutboxMessage, OutboxStatus } from '../../outbox/message.js'
 import type { ScopeId } from '../../core/scope.js'
 import type { HeapItem } from './heap.js'
@@ -19,12 +20,15 @@ export interface StoredMessage extends ScopedItem {
   suspect: boolean
   claim: Claim | undefined
   lastError: string | undefined
+  readonly failures: FailedAttempt[]
+  redrivenAt: number | undefined
   updatedAt: number
 }
 
 export interface Claim extends HeapItem {
   readonly token: string
   readonly consumer: string
+  readonly ordering: LaneOrdering
   /** How many messages it took, also after some of them were settled. */
   readonly size: number
   leaseExpiresAt: number
@@ -75,6 +79,7 @@ export function showMessage(message: StoredMessage): OutboxMessage {
     claimToken: claim?.token,
     leaseExpiresAt: claim?.leaseExpiresAt,
     lastError: message.lastError,
+    redrivenAt: message.redrivenAt,
     createdAt: message.createdAt,
     updatedAt: message.updatedAt,
   }

@@ -20,10 +20,7 @@ export class ScopedHeaps<T extends ScopedItem> {
 
   constructor(before: (a: T, b: T) => boolean) {
     this.#before = before
-    this.#order = new Heap((a, b) => {
-      const [first, second] = [a.heap.peek(), b.heap.peek()]
-      return first !== undefined && second !== undefined && before(first, second)
-    })
+    this.#order = new Heap((a, b) => isBefore(a, b, before))
   }
 
   /** The first item of all, or of these scopes. */
@@ -35,6 +32,22 @@ export class ScopedHeaps<T extends ScopedItem> {
       if (item !== undefined && (first === undefined || this.#before(item, first))) first = item
     }
     return first
+  }
+
+  /** Up to `limit` scopes, of all or of these, by their first items. */
+  firstScopes(scopes: readonly ScopeId[] | undefined, limit: number): readonly ScopeId[] {
+    const first: Shelf<T>[] = []
+    if (scopes !== undefined) {
+      const shelves = [...new Set(scopes)].flatMap((scope) => this.#shelves.get(scope) ?? [])
+      first.push(...shelves.sort((a, b) => (isBefore(a, b, this.#before) ? -1 : 1)).slice(0, limit))
+    } else {
+      for (let next = this.#order.peek(); next !== undefined && first.length < limit; next = this.#order.peek()) {
+        this.#order.remove(next)
+        first.push(next)
+      }
+      for (const shelf of first) this.#order.push(shelf)
+    }
+    return first.flatMap(({ heap }) => heap.peek()?.scope ?? [])
   }
 
   push(item: T): void {
@@ -66,4 +79,9 @@ export class ScopedHeaps<T extends ScopedItem> {
     for (const shelf of this.#shelves.values()) count += shelf.heap.countFront(test)
     return count
   }
+}
+
+function isBefore<T extends ScopedItem>(a: Shelf<T>, b: Shelf<T>, before: (a: T, b: T) => boolean): boolean {
+  const [first, second] = [a.heap.peek(), b.heap.peek()]
+  return first !== undefined && second !== undefined && before(first, second)
 }

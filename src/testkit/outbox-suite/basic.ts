@@ -202,7 +202,7 @@ export const basicCases: readonly OutboxCase[] = [
         availableAt: now,
         attemptCount: 0, maxAttempts: 20, claimedBy: undefined, claimToken: undefined,
         leaseExpiresAt: undefined,
-        lastError: undefined, createdAt: now, updatedAt: now,
+        lastError: undefined, redrivenAt: undefined, createdAt: now, updatedAt: now,
       })
       await rejectsWith('VALIDATION', () => context.put({ lane: ' ' }))
       const ids = await context.putEachStatus({ lane: 'each' })

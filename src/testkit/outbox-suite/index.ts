@@ -15,14 +15,18 @@ import { dedupeCases } from './dedupe.js'
 import { dedupeRaceCases } from './dedupe-races.js'
 import { closeCases, enqueueCases } from './enqueue.js'
 import { extendCases } from './extend.js'
+import { fairCases } from './fair.js'
 import { faultCases } from './fault.js'
 import { historyCases } from './histories.js'
 import { inspectCases } from './inspect.js'
 import { lateCases } from './late.js'
 import type { OutboxSkip, OutboxSuiteOptions } from './options.js'
+import { orderCases } from './order.js'
+import { orderHistoryCases } from './order-histories.js'
 import { payloadCases } from './payload.js'
 import { purgeCases } from './purge.js'
 import { raceCases } from './race.js'
+import { redriveCases } from './redrive.js'
 import { scopeCases } from './scope.js'
 import { settleCases } from './settle.js'
 import { suspectCases } from './suspect.js'
@@ -32,7 +36,8 @@ import { OutboxContext, type ContextOptions } from './context.js'
 const CASES: readonly OutboxCase[] = [
   ...basicCases, ...enqueueCases, ...lateCases, ...dedupeCases, ...dedupeRaceCases, ...clockCases,
   ...suspectCases, ...settleCases, ...extendCases, ...inspectCases, ...purgeCases, ...payloadCases,
-  ...validateCases, ...scopeCases, ...raceCases, ...faultCases, ...historyCases, ...closeCases,
+  ...validateCases, ...scopeCases, ...orderCases, ...orderHistoryCases, ...fairCases,
+  ...redriveCases, ...raceCases, ...faultCases, ...historyCases, ...closeCases,
 ]
 
 /** Every case, for tables. */
