@@ -273,6 +273,8 @@ export interface PurgeRequest {
   readonly dedupeOlderThanMs: number | undefined
   readonly limit: number
   readonly scope: ScopeId | undefined
+  /** Counts what the call would remove, and removes nothing. */
+  readonly dryRun: boolean
 }
 
 export interface PurgeResult {

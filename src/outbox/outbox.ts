@@ -59,6 +59,8 @@ export interface PurgeOptions {
   /** At most this many of each kind. 1…100,000. Default 1,000. */
   readonly limit?: number | undefined
   readonly scope?: string | undefined
+  /** Only counts what would be removed. Default false. */
+  readonly dryRun?: boolean | undefined
 }
 
 /** A nack's schedule: after a duration by the store's clock, or at a time. */
@@ -169,6 +171,7 @@ export class Outbox<Tx, Handle = Tx> {
       dedupeOlderThanMs: age('dedupeOlderThanMs'),
       limit: assertInteger('limit', options.limit ?? 1_000, 1, 100_000),
       scope: optionalScope(options.scope),
+      dryRun: options.dryRun ?? false,
     })
   }
 

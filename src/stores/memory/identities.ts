@@ -61,6 +61,11 @@ export class Identities {
       && this.#byName.get(identity.name) === identity) this.#byName.delete(identity.name)
   }
 
+  /** How many `purge` would remove without a limit. */
+  countOld(olderThanMs: number, scope: ScopeId | undefined, now: number): number {
+    return this.#left.countFront(({ leftAt }) => leftAt !== undefined && now - leftAt >= olderThanMs, scope)
+  }
+
   purge(olderThanMs: number, limit: number, scope: ScopeId | undefined, now: number): number {
     const scopes = scope === undefined ? undefined : [scope]
     let count = 0

@@ -103,6 +103,7 @@ export class Messages {
   }
 
   purge(request: PurgeRequest, now: number): PurgeResult {
+    if (request.dryRun) return this.#countOld(request, now)
     const { limit, scope } = request
     const remove = (ended: ScopedHeaps<StoredMessage>, olderThanMs: number | undefined): number =>
       olderThanMs === undefined ? 0 : this.#removeEnded(ended, olderThanMs, limit, scope, now)
@@ -160,6 +161,19 @@ export class Messages {
   /** Keeps the delivered in bounds without anybody calling purge: a few per settle. */
   dropOldDelivered(limit: number, now: number): void {
     this.#removeEnded(this.#delivered, this.#retainDeliveredMs, limit, undefined, now)
+  }
+
+  #countOld({ deliveredOlderThanMs, deadOlderThanMs, dedupeOlderThanMs, limit, scope }: PurgeRequest, now: number):
+  PurgeResult {
+    const count = (ended: ScopedHeaps<StoredMessage>, olderThanMs: number | undefined): number =>
+      olderThanMs === undefined ? 0
+        : Math.min(limit, ended.countFront(({ updatedAt }) => now - updatedAt >= olderThanMs, scope))
+    return {
+      delivered: count(this.#delivered, deliveredOlderThanMs),
+      deadLetters: count(this.#dead, deadOlderThanMs),
+      dedupeKeys: dedupeOlderThanMs === undefined ? 0
+        : Math.min(limit, this.#identities.countOld(dedupeOlderThanMs, scope, now)),
+    }
   }
 
   /** The message's new state. The caller has taken it out of its queue. */

@@ -119,4 +119,23 @@ export const purgeCases: readonly OutboxCase[] = [
       assert.equal(purged + rest.length, ids.length)
     },
   },
+  {
+    id: 'purge-8', title: 'a dry run counts what would go, at most its limit, and removes nothing',
+    settings: { retainDeliveredMs: 60_000 },
+    async run(context) {
+      await context.putMany(3, {})
+      await context.drain()
+      await context.putAndSettle({ dedupeKey: 'order-7' }, (id) => ({ id, kind: 'ack' }))
+      await context.putAndSettle({}, (id) => ({ id, kind: 'dead', error: 'gone' }))
+      context.clock.advance(100)
+      await context.putAndSettle({}, (id) => ({ id, kind: 'ack' }))
+      const before = await context.outbox.list()
+      const all = { deliveredOlderThanMs: 100, deadOlderThanMs: 100, dedupeOlderThanMs: 100 }
+      const expected = { delivered: 4, deadLetters: 1, dedupeKeys: 1 }
+      assert.deepEqual(await context.outbox.purge({ ...all, dryRun: true }), expected)
+      assert.deepEqual(await context.outbox.purge({ ...all, dryRun: true, limit: 2 }), { ...expected, delivered: 2 })
+      assert.deepEqual(await context.outbox.list(), before)
+      assert.deepEqual(await context.outbox.purge(all), expected)
+    },
+  },
 ]
