@@ -55,6 +55,7 @@ function content(tag: string, row: SqlRow): Content {
     attemptCount: Number(row['attempts']),
     maxAttempts: Number(row['max_attempts']),
     lastError: optionalText(row['last_error']),
+    redrivenAt: row['redriven_at'] === null ? undefined : Number(row['redriven_at']),
     createdAt: Number(row['created_at']),
   }
 }

@@ -20,7 +20,8 @@ const MESSAGE = `
       when v.seq is not null then 'delivered' when x.seq is not null then 'dead_letter'
       else 'pending' end as status,
     c.consumer, c.token, c.lease_until,
-    (select f.error from {schema}.outbox_failure f where f.seq = m.seq order by f.id desc limit 1) as last_error
+    (select f.error from {schema}.outbox_failure f where f.seq = m.seq order by f.id desc limit 1) as last_error,
+    (select r.redriven_at from {schema}.outbox_redriven r where r.seq = m.seq) as redriven_at
   from {schema}.outbox_message m
   left join {schema}.outbox_due d on d.seq = m.seq
   left join {schema}.outbox_delivered v on v.seq = m.seq
@@ -36,6 +37,17 @@ const FILTER = `
     and ($5::bigint is null or m.seq > $5)`
 
 const COLUMNS = 'scope, lane, target, type, key, payload, content_type, headers, max_attempts, created_at'
+
+const OLD_DELIVERED = `
+  select v.seq from {schema}.outbox_delivered v
+  where v.delivered_at <= coalesce($3::bigint, ${NOW}) - $1::bigint
+    and ($4::text is null or exists (select from {schema}.outbox_message m where m.seq = v.seq and m.scope = $4))
+  order by v.delivered_at limit $2::bigint`
+
+const OLD_DEDUPE = `
+  select ctid from {schema}.outbox_dedupe
+  where left_at <= coalesce($3::bigint, ${NOW}) - $1::bigint and ($4::text is null or scope = $4)
+  order by left_at limit $2::bigint`
 
 const TEXT = {
   readTag: `select value from {schema}.meta where key = 'tag'`,
@@ -69,10 +81,10 @@ const TEXT = {
         u(scope, lane, target, type, key, payload, content_type, headers, max_attempts, seq, dedupe_key,
           due_at, due_in, place)
       order by place
-      returning seq, scope, lane, target, available_at, created_at
+      returning seq, scope, lane, target, key, available_at, created_at
     ), due as (
-      insert into {schema}.outbox_due (seq, scope, lane, target, available_at, updated_at)
-      select seq, scope, lane, target, available_at, created_at from written where available_at is not null
+      insert into {schema}.outbox_due (seq, scope, lane, target, key, available_at, updated_at)
+      select seq, scope, lane, target, key, available_at, created_at from written where available_at is not null
     )
     select seq from written order by seq`,
 
@@ -145,6 +157,12 @@ const TEXT = {
         and ($3::text is null or scope = $3)
       group by 1, 2, 3
       union all
+      select l.lane, l.target, 'ready', sum(cardinality(l.seqs)), min(m.created_at)
+      from {schema}.outbox_line l join {schema}.outbox_message m on m.seq = l.first_seq
+      where ($1::text is null or l.lane = $1) and ($2::text is null or l.target = $2)
+        and ($3::text is null or l.scope = $3)
+      group by 1, 2
+      union all
       select m.lane, m.target, s.state, count(*), null
       from (
         select unnest(seqs) as seq, 'claimed' as state from {schema}.outbox_claim
@@ -166,41 +184,47 @@ const TEXT = {
 
   purgeDelivered: `
     with old as (
-      delete from {schema}.outbox_delivered where seq in (
-        select v.seq from {schema}.outbox_delivered v
-        where v.delivered_at <= coalesce($3::bigint, ${NOW}) - $1::bigint
-          and ($4::text is null or exists (
-            select from {schema}.outbox_message m where m.seq = v.seq and m.scope = $4))
-        order by v.delivered_at limit $2::bigint for update skip locked)
-      returning seq
-    ), messages as (delete from {schema}.outbox_message where seq in (select seq from old)),
-    failures as (delete from {schema}.outbox_failure where seq in (select seq from old))
-    select count(*) as n from old`,
-
-  purgeDead: `
-    with old as (
-      delete from {schema}.outbox_dead where seq in (
-        select x.seq from {schema}.outbox_dead x
-        where x.dead_at <= coalesce($3::bigint, ${NOW}) - $1::bigint
-          and ($4::text is null or exists (
-            select from {schema}.outbox_message m where m.seq = x.seq and m.scope = $4))
-        order by x.dead_at limit $2::bigint for update skip locked)
+      delete from {schema}.outbox_delivered where seq in (${OLD_DELIVERED} for update skip locked)
       returning seq
     ), messages as (delete from {schema}.outbox_message where seq in (select seq from old)),
     failures as (delete from {schema}.outbox_failure where seq in (select seq from old)),
-    departed as (
-      update {schema}.outbox_dedupe set left_at = coalesce($3::bigint, ${NOW})
-      where seq in (select seq from old))
+    redriven as (delete from {schema}.outbox_redriven where seq in (select seq from old))
     select count(*) as n from old`,
+
+  countOldDelivered: `select count(*) as n from (${OLD_DELIVERED}) old`,
+
+  purgeDead: `select {schema}.outbox_purge_dead($1, $2, $4, $3) as n`,
+
+  countOldDead: `
+    select count(*) as n from (select 1 from {schema}.outbox_dead
+      where dead_at <= coalesce($3::bigint, ${NOW}) - $1::bigint and ($4::text is null or scope = $4)
+      limit $2::bigint) old`,
 
   purgeDedupe: `
     with old as (
-      delete from {schema}.outbox_dedupe where ctid in (
-        select ctid from {schema}.outbox_dedupe
-        where left_at <= coalesce($3::bigint, ${NOW}) - $1::bigint and ($4::text is null or scope = $4)
-        order by left_at limit $2::bigint for update skip locked)
+      delete from {schema}.outbox_dedupe where ctid in (${OLD_DEDUPE} for update skip locked)
       returning 1
     ) select count(*) as n from old`,
+
+  countOldDedupe: `select count(*) as n from (${OLD_DEDUPE}) old`,
+
+  failures: `
+    select attempt, failed_at, consumer, error from (
+      select f.* from {schema}.outbox_failure f
+      where f.seq = $1::bigint and ($2::text is null or exists (
+        select from {schema}.outbox_message m where m.seq = f.seq and m.scope = $2))
+      order by f.id desc limit 1000) latest
+    order by id`,
+
+  resolveDead: `select seq from {schema}.outbox_resolve_dead($1::bigint[], $2, $3::boolean, $4::bigint)`,
+
+  pause: `insert into {schema}.outbox_pause (lane, target) values ($1, $2) on conflict do nothing`,
+
+  resume: `delete from {schema}.outbox_pause where lane = $1 and target = $2`,
+
+  lanes: `select lane, ordering from {schema}.outbox_lane order by lane collate "C"`,
+
+  paused: `select lane, target from {schema}.outbox_pause order by lane collate "C", target collate "C"`,
 } as const
 
 export type OutboxStatementName = keyof typeof TEXT

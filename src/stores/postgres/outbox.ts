@@ -9,8 +9,9 @@ import { DEFAULT_DEDUPE_RETENTION_MS } from '../../core/limits.js'
 import type { ScopeId } from '../../core/scope.js'
 import { runSteps, type SqlDatabase, type SqlExecutor, type SqlRow, type SqlStatement } from '../../core/sql.js'
 import type {
-  ClaimRequest, ExtendRequest, ListFilter, OutboxCapabilities, OutboxClaim, OutboxStats, OutboxStore, PurgeRequest,
-  PurgeResult, SettleAnswer, SettleOutcome, SettleRequest, StatsFilter,
+  ClaimRequest, DeadAnswer, ExtendRequest, FailedAttempt, LaneOrdering, LaneOrderings, ListFilter, OutboxCapabilities,
+  OutboxClaim, OutboxSettings, OutboxStats, OutboxStore, PauseRequest, PurgeRequest, PurgeResult, ResolveDeadRequest,
+  SettleAnswer, SettleOutcome, SettleRequest, StatsFilter,
 } from '../../outbox/contract.js'
 import { parseMessageId } from '../../outbox/message-id.js'
 import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/message.js'
@@ -18,7 +19,7 @@ import { arrayLiteral } from './array-literal.js'
 import { translatedDatabase, translatedExecutor } from './database.js'
 import { enqueueSteps } from './enqueue.js'
 import { toClaimedMessage, toMessage } from './outbox-rows.js'
-import { outboxStatements, type OutboxStatements } from './outbox-statements.js'
+import { outboxStatements, type OutboxStatementName, type OutboxStatements } from './outbox-statements.js'
 import { migrate } from './schema.js'
 
 export interface PostgresOutboxOptions {
@@ -33,7 +34,7 @@ const REMOVE_EVERY_MS = 10_000
 const REMOVE_ROUNDS = 20
 const REMOVE_LIMIT = 5_000
 
-/** What outbox_claim raises at a stricter isolation. */
+/** What outbox_lock_queue raises at a stricter isolation. */
 const NEEDS_READ_COMMITTED = 'WB001'
 /** A claim that only passed over rows of other scopes is repeated at most this often in one call. */
 const MAX_CLAIM_PAGES = 20
@@ -93,7 +94,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   async claim(request: ClaimRequest): Promise<OutboxClaim | null> {
     for (let page = 0; page < MAX_CLAIM_PAGES; page += 1) {
       const token = newToken()
-      const rows = await this.#runClaim(this.#sql.claim([
+      const rows = await this.#runReadCommitted(this.#sql.claim([
         request.lane, request.target, request.scopes === undefined ? null : arrayLiteral(request.scopes),
         request.limit, request.leaseMs, request.consumer, token, this.#now(),
       ]))
@@ -106,6 +107,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
         token,
         leaseExpiresAt: Number(first['lease_until']),
         suspect: first['suspect'] === true,
+        ordering: first['ordering'] as LaneOrdering,
         messages: rows.map((row) => toClaimedMessage(tag, row, claim)),
       }
     }
@@ -115,7 +117,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   async settle(request: SettleRequest): Promise<readonly SettleAnswer[]> {
     const tag = await this.#guard(() => this.#readTag(this.#database.executor))
     const outcomes = request.outcomes
-    const rows = await this.#run(this.#sql.settle([
+    const rows = await this.#runReadCommitted(this.#sql.settle([
       request.token,
       arrayLiteral(outcomes.map(({ id }) => String(parseMessageId(tag, id) ?? -1n))),
       arrayLiteral(outcomes.map(({ kind }) => kind)),
@@ -166,21 +168,62 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   async purge(request: PurgeRequest): Promise<PurgeResult> {
-    const count = async (statement: 'purgeDelivered' | 'purgeDead' | 'purgeDedupe', ageMs: number | undefined):
-    Promise<number> => {
+    const { limit, scope, dryRun } = request
+    const count = async (
+      remove: OutboxStatementName, look: OutboxStatementName, ageMs: number | undefined,
+    ): Promise<number> => {
       if (ageMs === undefined) return 0
-      const [row] = await this.#run(this.#sql[statement]([ageMs, request.limit, this.#now(), request.scope ?? null]))
+      const statement = this.#sql[dryRun ? look : remove]
+      const [row] = await this.#runReadCommitted(statement([ageMs, limit, this.#now(), scope ?? null]))
       return Number(row?.['n'])
     }
     return {
-      delivered: await count('purgeDelivered', request.deliveredOlderThanMs),
-      deadLetters: await count('purgeDead', request.deadOlderThanMs),
-      dedupeKeys: await count('purgeDedupe', request.dedupeOlderThanMs),
+      delivered: await count('purgeDelivered', 'countOldDelivered', request.deliveredOlderThanMs),
+      deadLetters: await count('purgeDead', 'countOldDead', request.deadOlderThanMs),
+      dedupeKeys: await count('purgeDedupe', 'countOldDedupe', request.dedupeOlderThanMs),
     }
   }
 
-  async migrate(): Promise<void> {
-    await this.#guard(() => migrate(this.#database, this.#options.schema))
+  async failures(id: string, scope: ScopeId | undefined): Promise<readonly FailedAttempt[]> {
+    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const sequence = parseMessageId(tag, id)
+    if (sequence === undefined) return []
+    const rows = await this.#run(this.#sql.failures([String(sequence), scope ?? null]))
+    return rows.map((row) => ({
+      attempt: Number(row['attempt']), failedAt: Number(row['failed_at']), consumer: String(row['consumer']),
+      error: String(row['error']),
+    }))
+  }
+
+  async resolveDead({ ids, action, scope }: ResolveDeadRequest): Promise<readonly DeadAnswer[]> {
+    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const sequences = ids.map((id) => parseMessageId(tag, id)?.toString())
+    const rows = await this.#runReadCommitted(this.#sql.resolveDead([
+      arrayLiteral(sequences.filter((sequence) => sequence !== undefined)), scope ?? null, action === 'redrive',
+      this.#now(),
+    ]))
+    const resolved = new Set(rows.map((row) => String(row['seq'])))
+    const answer = action === 'redrive' ? 'redriven' : 'discarded'
+    // The first to name it has done it.
+    return sequences.map((sequence) => (
+      sequence !== undefined && resolved.delete(sequence) ? answer : 'not_dead'))
+  }
+
+  async setPaused({ lane, target, paused }: PauseRequest): Promise<void> {
+    await this.#run(this.#sql[paused ? 'pause' : 'resume']([lane, target ?? '']))
+  }
+
+  async settings(): Promise<OutboxSettings> {
+    const lanes = await this.#run(this.#sql.lanes([]))
+    const paused = await this.#run(this.#sql.paused([]))
+    return {
+      lanes: Object.fromEntries(lanes.map((row) => [String(row['lane']), row['ordering'] as LaneOrdering])),
+      paused: paused.map((row) => ({ lane: String(row['lane']), target: String(row['target']) || undefined })),
+    }
+  }
+
+  async migrate(lanes: LaneOrderings = {}): Promise<void> {
+    await this.#guard(() => migrate(this.#database, this.#options.schema, lanes))
   }
 
   async close(): Promise<void> {
@@ -212,7 +255,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
         const { delivered, dedupeKeys } = await this.purge({
           deliveredOlderThanMs: retainDeliveredMs === 0 ? undefined : retainDeliveredMs,
           deadOlderThanMs: undefined, dedupeOlderThanMs: DEFAULT_DEDUPE_RETENTION_MS,
-          limit: REMOVE_LIMIT, scope: undefined,
+          limit: REMOVE_LIMIT, scope: undefined, dryRun: false,
         })
         if (delivered < REMOVE_LIMIT && dedupeKeys < REMOVE_LIMIT) return
       }
@@ -220,8 +263,8 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
     remove().catch(() => undefined)
   }
 
-  /** Where connections default to a stricter isolation, the claim needs a transaction that says otherwise. */
-  async #runClaim(statement: SqlStatement): Promise<readonly SqlRow[]> {
+  /** Where connections default to a stricter isolation, some functions need a transaction that says otherwise. */
+  async #runReadCommitted(statement: SqlStatement): Promise<readonly SqlRow[]> {
     if (!this.#stricterByDefault) {
       try {
         return await this.#run(statement)

@@ -32,9 +32,10 @@
  *   skips a locked one, and a settle that waited finds no row and answers lost_claim.
  * - A kill at any point: the function is one transaction; if it committed unseen, its lease expires.
  *
- * Late rows, suspects, retries, scheduled messages and rows of scopes that a scoped claim passed over
- * all become rows of `outbox_due`; a claim merges it with the log by (time, seq). A transaction that
- * ends with more late rows than one page is worked off page by page: `late_snap` fixes the snapshot meanwhile.
+ * Late rows, suspects, retries and scheduled messages are rows of `outbox_due`; a claim merges it with the log by
+ * (time, seq). What else waits outside the log, for its key or for its scope's turn: schema-outbox-order.ts. A
+ * transaction that ends with more late rows than one page is worked off page by page: `late_snap` fixes the
+ * snapshot meanwhile; an ordered lane waits for that.
  */
 
 /** Is there anything for a claim to do? Reads only, takes no lock: what an idle poll costs. */
@@ -46,6 +47,9 @@ declare
   q outbox_queue;
   s pg_snapshot := pg_current_snapshot();
 begin
+  if exists (select from outbox_pause where lane = p_lane and target in (p_target, '')) then
+    return false;
+  end if;
   select * into q from outbox_queue where lane = p_lane and target = p_target;
   if q.next_expiry <= p_now or q.late_pos is not null
      or (q.next_mark < q.pos and pg_snapshot_xmax(s) > pg_snapshot_xmax(q.snap))
@@ -57,11 +61,19 @@ begin
              and seq + 0 > coalesce(q.pos, 0)) then
     return true;
   end if;
+  if exists (select from outbox_key where lane = p_lane and target = p_target and open_at <= p_now
+             and (p_scopes is null or scope = any (p_scopes)))
+     or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target
+                and (p_scopes is null or scope = any (p_scopes))) then
+    return true;
+  end if;
   if p_scopes is null then
-    return exists (select from outbox_due where lane = p_lane and target = p_target and available_at <= p_now);
+    return exists (select from outbox_due where not behind
+                   and lane = p_lane and target = p_target and available_at <= p_now);
   end if;
   return exists (select from unnest(p_scopes) s(scope) cross join lateral (
-    select from outbox_due d where array[d.lane, d.target, d.scope] = array[p_lane, p_target, s.scope]
+    select from outbox_due d where not d.behind
+      and array[d.lane, d.target, d.scope] = array[p_lane, p_target, s.scope]
       and d.available_at + 0 <= p_now limit 1) found);
 end $body$`
 
@@ -70,185 +82,109 @@ end $body$`
  * message that its claim held alone is dead-lettered here: of several, nobody knows which one was at fault.
  */
 const EXPIRE = `
-create function outbox_expire(p_lane text, p_target text, p_now bigint)
+create function outbox_expire(p_lane text, p_target text, p_ordering text, p_now bigint)
 returns bigint language plpgsql as $body$
 #variable_conflict use_column
+declare
+  v_scopes text[];
+  v_keys text[];
+  v_dead_scopes text[];
+  v_dead_keys text[];
 begin
   with ended as (
     delete from outbox_claim where token in (
       select token from outbox_claim where lane = p_lane and target = p_target and lease_until <= p_now
       order by lease_until limit 20 for update skip locked)
-    returning consumer, size, seqs, attempts, due_ats
+    returning consumer, size, seqs, attempts, due_ats, keys
   ), open as (
-    select e.consumer, o.seq, o.attempt, m.scope, coalesce(o.due_at, m.available_at, m.created_at) as due_at,
+    select e.consumer, o.seq, o.attempt, m.scope, case when o.hash is not null then m.key end as key,
+           coalesce(o.due_at, m.available_at, m.created_at) as due_at,
            e.size = 1 and o.attempt >= m.max_attempts as spent
-    from ended e cross join unnest(e.seqs, e.attempts, e.due_ats) o(seq, attempt, due_at)
+    from ended e cross join unnest(e.seqs, e.attempts, e.due_ats, e.keys) o(seq, attempt, due_at, hash)
     join outbox_message m on m.seq = o.seq
   ), failed as (
     insert into outbox_failure (seq, attempt, failed_at, consumer, error)
     select seq, attempt, p_now, consumer, 'lease expired' from open
   ), dead as (
-    insert into outbox_dead (seq, dead_at, attempts, available_at)
-    select seq, p_now, attempt, due_at from open where spent
+    insert into outbox_dead (seq, dead_at, attempts, available_at, lane, target, scope, key)
+    select seq, p_now, attempt, due_at, p_lane, p_target, scope, case when p_ordering = 'block' then key end
+    from open where spent
+  ), due as (
+    insert into outbox_due (seq, scope, lane, target, key, available_at, attempts, suspect, updated_at)
+    select seq, scope, p_lane, p_target, key, least(due_at, p_now), attempt, true, p_now from open where not spent
   )
-  insert into outbox_due (seq, scope, lane, target, available_at, attempts, suspect, updated_at)
-  select seq, scope, p_lane, p_target, least(due_at, p_now), attempt, true, p_now from open where not spent;
+  select array_agg(scope), array_agg(key), array_agg(scope) filter (where spent), array_agg(key) filter (where spent)
+  into v_scopes, v_keys, v_dead_scopes, v_dead_keys
+  from open where key is not null;
+  if p_ordering = 'block' then
+    perform outbox_close_keys(p_lane, p_target, v_dead_scopes, v_dead_keys);
+  end if;
+  perform outbox_arrange(p_lane, p_target, v_scopes, v_keys);
   return (select coalesce(min(lease_until), 9223372036854775807) from outbox_claim
           where lane = p_lane and target = p_target);
-end $body$`
-
-/** What one page found, before anything is written: the late rows, the rows ahead, and the new marks. */
-const PAGE_TYPE = `
-create type outbox_page as (
-  snap pg_snapshot, next_xid xid8,
-  late_seqs bigint[], seqs bigint[], scopes text[], times bigint[]
-)`
-
-const PAGE = `
-create function outbox_read_page(q outbox_queue, p_limit integer, p_late_limit integer)
-returns outbox_page language plpgsql as $body$
-#variable_conflict use_column
-declare
-  page outbox_page;
-begin
-  if q.late_pos is not null then
-    page.snap := q.late_snap;
-    page.next_xid := q.late_next_xid;
-    page.late_seqs := array(
-      select seq from outbox_message where lane = q.lane and target = q.target and available_at is null
-      and seq + 0 > q.late_pos and seq + 0 <= q.pos
-      and pg_visible_in_snapshot(xid, q.late_snap) and not pg_visible_in_snapshot(xid, q.snap)
-      order by seq + 0 limit p_late_limit);
-    page.seqs := '{}';
-    return page;
-  end if;
-  with now as materialized (
-    select pg_current_snapshot() as snap
-  ), low as materialized (
-    select least(
-      (select min(mark) from unnest(q.xids, q.marks) u(x, mark), now where pg_visible_in_snapshot(x, now.snap)),
-      case when pg_snapshot_xmax(now.snap) > pg_snapshot_xmax(q.snap) then q.next_mark end) as mark
-    from now
-  ), ahead as materialized (
-    select seq, scope, created_at from outbox_message
-    where lane = q.lane and target = q.target and available_at is null and seq + 0 > q.pos
-    order by seq + 0 limit p_limit
-  )
-  select now.snap,
-    (pg_snapshot_xmax(now.snap)::text::bigint + age(pg_snapshot_xmax(now.snap)::xid))::text::xid8,
-    array(select seq from outbox_message
-      where lane = q.lane and target = q.target and available_at is null
-      and seq + 0 > (select mark from low) and seq + 0 <= q.pos and not pg_visible_in_snapshot(xid, q.snap)
-      order by seq + 0 limit p_late_limit),
-    a.seqs, a.scopes, a.times
-  into page
-  from now, (select coalesce(array_agg(seq order by seq), '{}') as seqs, array_agg(scope order by seq) as scopes,
-                    array_agg(created_at order by seq) as times from ahead) a;
-  return page;
-end $body$`
-
-/** The state after a page: its snapshot, and a mark for everything that was open in it. */
-const STEP = `
-create function outbox_step(q outbox_queue, page outbox_page, p_pos bigint)
-returns outbox_queue language plpgsql as $body$
-#variable_conflict use_column
-declare
-  after outbox_queue := q;
-  xmax xid8 := pg_snapshot_xmax(page.snap);
-begin
-  select coalesce(array_agg(e.x order by e.x), '{}'), coalesce(array_agg(e.mark order by e.x), '{}')
-  into after.xids, after.marks
-  from (
-    select open.x, case
-      when open.x < pg_snapshot_xmax(q.snap) then coalesce(known.mark, 0)
-      when open.x < q.next_xid then q.next_mark
-      else q.pos end as mark
-    from pg_snapshot_xip(page.snap) open(x)
-    left join unnest(q.xids, q.marks) known(x, mark) on known.x = open.x) e;
-  -- Nobody between the snapshot and the next id: nothing unlisted was open, and no page is read twice.
-  after.next_mark := case when page.next_xid = xmax then p_pos when xmax < q.next_xid then q.next_mark
-                     else q.pos end;
-  after.snap := page.snap;
-  after.next_xid := page.next_xid;
-  after.pos := p_pos;
-  after.late_pos := null;
-  after.late_snap := null;
-  after.late_next_xid := null;
-  return after;
-end $body$`
-
-const SAVE_QUEUE = `
-create function outbox_save_queue(q outbox_queue) returns void language sql as $body$
-  insert into outbox_queue select q.*
-  on conflict (lane, target) do update set
-    pos = excluded.pos, snap = excluded.snap, next_xid = excluded.next_xid, next_mark = excluded.next_mark,
-    xids = excluded.xids, marks = excluded.marks, late_snap = excluded.late_snap,
-    late_next_xid = excluded.late_next_xid, late_pos = excluded.late_pos, next_expiry = excluded.next_expiry
-$body$`
-
-/** Moves rows of the log to `outbox_due`, in their order. */
-const DIVERT = `
-create function outbox_divert(p_seqs bigint[], p_now bigint) returns void language sql as $body$
-  insert into outbox_due (seq, scope, lane, target, available_at, updated_at)
-  select seq, scope, lane, target, created_at, p_now from outbox_message where seq = any (p_seqs)
-$body$`
-
-/**
- * Which of the due rows and of the log rows ahead to take, oldest first: a suspect alone, otherwise everything
- * before the first suspect. The time of a log row is the running maximum, so that the log keeps its order and
- * what is taken of it is a prefix. `blocked` is the first row of the log that was not taken.
- */
-const CHOOSE = `
-create function outbox_choose(p_lane text, p_target text, p_scopes text[], page outbox_page, p_limit integer,
-  p_now bigint, out seqs bigint[], out attempts integer[], out due_ats bigint[], out suspect boolean,
-  out blocked bigint)
-language plpgsql as $body$
-#variable_conflict use_column
-begin
-  if p_scopes is null and not exists (select from outbox_due
-     where lane = p_lane and target = p_target and available_at <= p_now) then
-    seqs := page.seqs;
-    attempts := array_fill(1, array[cardinality(seqs)]);
-    suspect := false;
-    return;
-  end if;
-  with due as (
-    select d.seq, d.available_at as due_at, d.attempts, d.suspect from outbox_due d
-    where p_scopes is null and d.lane = p_lane and d.target = p_target and d.available_at <= p_now
-    order by d.available_at, d.seq + 0 limit p_limit
-  ), scoped_due as (
-    select f.* from unnest(p_scopes) s(scope) cross join lateral (
-      select d.seq, d.available_at as due_at, d.attempts, d.suspect from outbox_due d
-      where array[d.lane, d.target, d.scope] = array[p_lane, p_target, s.scope] and d.available_at + 0 <= p_now
-      order by d.available_at + 0, d.seq + 0 limit p_limit) f
-  ), ahead as (
-    select a.seq, max(a.created_at) over (order by a.seq) as due_at
-    from unnest(page.seqs, page.scopes, page.times) a(seq, scope, created_at)
-    where p_scopes is null or a.scope = any (p_scopes)
-  ), candidate as (
-    select c.*, row_number() over (order by c.due_at, c.seq) as place from (
-      select due.*, false as ahead from due union all select scoped_due.*, false from scoped_due
-      union all select ahead.seq, ahead.due_at, 0, false, true from ahead) c
-  ), verdict as (
-    select c.*, c.place <= p_limit
-      and c.place < greatest(2, coalesce((select min(place) from candidate f where f.suspect), p_limit + 1)) as taken
-    from candidate c
-  )
-  select coalesce(array_agg(v.seq order by v.place) filter (where v.taken), '{}'),
-         coalesce(array_agg(v.attempts + 1 order by v.place) filter (where v.taken), '{}'),
-         array_agg(case when not v.ahead then v.due_at end order by v.place) filter (where v.taken),
-         coalesce(bool_or(v.suspect) filter (where v.taken), false),
-         min(v.seq) filter (where v.ahead and not v.taken)
-  into seqs, attempts, due_ats, suspect, blocked
-  from verdict v;
 end $body$`
 
 const CLAIMED_TYPE = `
 create type outbox_claimed as (
   seq bigint, scope text, type text, key text, payload bytea, content_type text, headers text, dedupe_key text,
   max_attempts integer, available_at bigint, created_at bigint, claimed_at bigint, attempts integer,
-  last_error text, lease_until bigint, suspect boolean
+  last_error text, redriven_at bigint, lease_until bigint, suspect boolean, ordering text
 )`
+
+/** Whether due rows are of several scopes, or of another than this one: two probes of an index. */
+const DUE_VARIES = `
+create function outbox_due_varies(p_lane text, p_target text, p_scope text)
+returns boolean language plpgsql stable as $body$
+#variable_conflict use_column
+declare
+  v_other text := p_scope;
+begin
+  if v_other is null then
+    select d.scope into v_other from outbox_due d
+    where not d.behind and array[d.lane, d.target, d.scope] > array[p_lane, p_target]
+    order by array[d.lane, d.target, d.scope], d.available_at + 0 limit 1;
+  end if;
+  return exists (
+    select from (select d.lane, d.target, d.scope from outbox_due d
+      where not d.behind and array[d.lane, d.target, d.scope] > array[p_lane, p_target]
+      order by array[d.lane, d.target, d.scope], d.available_at + 0 limit 1) first
+    where first.lane = p_lane and first.target = p_target and first.scope <> v_other
+    union all
+    select from (select d.lane, d.target, d.scope from outbox_due d
+      where not d.behind and array[d.lane, d.target, d.scope] > array[p_lane, p_target, v_other]
+      order by array[d.lane, d.target, d.scope], d.available_at + 0 limit 1) next
+    where next.lane = p_lane and next.target = p_target);
+end $body$`
+
+/**
+ * The next page. Where its queue turns out to have several scopes, and the page is not the end of the log, a long
+ * one, so that those behind the backlog of one are seen.
+ */
+const NEXT_PAGE = `
+create function outbox_next_page(p_scopes text[], p_ordering text, p_limit integer, p_late_limit integer,
+  inout q outbox_queue, out page outbox_page, out is_full boolean)
+language plpgsql as $body$
+#variable_conflict use_column
+declare
+  v_long constant integer := greatest(p_limit, 5000);
+  v_limit integer := case when p_scopes is not null or q.several_scopes then v_long
+    when p_ordering <> 'none' then greatest(p_limit, 500) else p_limit end;
+begin
+  page := outbox_read_page(q, v_limit, p_late_limit);
+  is_full := cardinality(page.seqs) = v_limit;
+  if q.several_scopes or p_scopes is not null then
+    return;
+  end if;
+  q.several_scopes := page.scopes[1] <> any (page.scopes)
+    or exists (select from outbox_line where key = '' and lane = q.lane and target = q.target)
+    or (is_full and page.scopes[1] <> (select scope from outbox_message
+        where lane = q.lane and target = q.target and available_at is null order by seq + 0 desc limit 1));
+  q.several_scopes := coalesce(q.several_scopes, false) or outbox_due_varies(q.lane, q.target, page.scopes[1]);
+  if q.several_scopes and is_full then
+    page := outbox_read_page(q, v_long, p_late_limit);
+    is_full := cardinality(page.seqs) = v_long;
+  end if;
+end $body$`
 
 /** Answers the messages of one new claim; a single row without seq says: nothing yet, but call again. */
 const CLAIM = `
@@ -258,79 +194,77 @@ returns setof outbox_claimed language plpgsql as $body$
 #variable_conflict use_column
 declare
   v_now bigint := coalesce(p_now, floor(extract(epoch from clock_timestamp()) * 1000)::bigint);
-  v_page_limit integer := case when p_scopes is null then p_limit else greatest(p_limit, 5000) end;
   v_late_limit constant integer := 1000;
+  v_ordering text;
   q outbox_queue;
   page outbox_page;
-  chosen record;
+  v_next record;
+  choice outbox_choice;
 begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'outbox_claim needs READ COMMITTED' using errcode = 'WB001';
-  end if;
   if not outbox_peek(p_lane, p_target, p_scopes, v_now) then
     return;
   end if;
-  perform pg_advisory_xact_lock(hashtext('waybill.outbox.' || current_schema()),
-                                hashtext(p_lane || chr(1) || p_target));
+  perform outbox_lock_queue(p_lane, p_target);
+  v_ordering := coalesce((select ordering from outbox_lane where lane = p_lane), 'none');
   select * into q from outbox_queue where lane = p_lane and target = p_target;
   if not found then
-    q := (p_lane, p_target, 0, '1:1:', '1', 0, '{}', '{}', null, null, null, 9223372036854775807);
+    q := (p_lane, p_target, 0, '1:1:', '1', 0, '{}', '{}', null, null, null, 9223372036854775807, false);
   end if;
-  page := outbox_read_page(q, v_page_limit, v_late_limit);
+  v_next := outbox_next_page(p_scopes, v_ordering, p_limit, v_late_limit, q);
+  q := v_next.q;
+  page := v_next.page;
   -- From here on this transaction writes; see "Birth marks" for why not before.
   if page.late_seqs <> '{}' then
-    perform outbox_divert(page.late_seqs, v_now);
+    perform outbox_divert(p_lane, p_target, page.late_seqs, v_ordering <> 'none', v_now);
   end if;
   if q.next_expiry <= v_now then
-    q.next_expiry := outbox_expire(p_lane, p_target, v_now);
+    q.next_expiry := outbox_expire(p_lane, p_target, v_ordering, v_now);
   end if;
   if cardinality(page.late_seqs) = v_late_limit then
     q.late_snap := page.snap;
     q.late_next_xid := page.next_xid;
     q.late_pos := page.late_seqs[v_late_limit];
-    page.seqs := '{}';
-    chosen := outbox_choose(p_lane, p_target, p_scopes, page, p_limit, v_now);
+    if v_ordering = 'none' then
+      page.seqs := '{}';
+      choice := outbox_choose(p_lane, p_target, p_scopes, q, page, v_ordering, p_limit, false, v_now);
+    end if;
+    choice.more := true;
   else
-    chosen := outbox_choose(p_lane, p_target, p_scopes, page, p_limit, v_now);
-    q := outbox_pass(q, page, p_scopes, chosen.blocked, v_now);
+    if v_ordering = 'none' and p_scopes is null and not (q.several_scopes and (v_next.is_full
+        or cardinality(page.seqs) > p_limit or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target)))
+      and not exists (select from outbox_due
+        where not behind and lane = p_lane and target = p_target and available_at <= v_now) then
+      choice.seqs := page.seqs;
+      choice.attempts := array_fill(1, array[cardinality(page.seqs)]);
+      choice.suspect := false;
+      choice.pos := coalesce(page.seqs[cardinality(page.seqs)], q.pos);
+    else
+      choice := outbox_choose(p_lane, p_target, p_scopes, q, page, v_ordering, p_limit, v_next.is_full, v_now);
+    end if;
+    q := outbox_step(q, page, choice.pos);
   end if;
-  if cardinality(chosen.seqs) = 0 then
+  if coalesce(cardinality(choice.seqs), 0) = 0 then
     perform outbox_save_queue(q);
-    if cardinality(page.seqs) = v_page_limit or q.late_pos is not null then
+    perform outbox_arrange(p_lane, p_target, choice.touched_scopes, choice.touched_keys);
+    if choice.more then
       return next null::outbox_claimed;
     end if;
     return;
   end if;
   q.next_expiry := least(q.next_expiry, v_now + p_lease_ms);
   perform outbox_save_queue(q);
-  delete from outbox_due where seq = any (chosen.seqs);
+  delete from outbox_due where seq = any (choice.seqs);
   insert into outbox_claim values (p_token, p_lane, p_target, p_consumer, v_now, v_now + p_lease_ms,
-    cardinality(chosen.seqs), chosen.suspect, chosen.seqs, chosen.attempts, chosen.due_ats);
+    cardinality(choice.seqs), choice.suspect, choice.seqs, choice.attempts, choice.due_ats, choice.keys);
+  perform outbox_arrange(p_lane, p_target, choice.touched_scopes, choice.touched_keys);
   return query select m.seq, m.scope, m.type, m.key, m.payload, m.content_type, m.headers, m.dedupe_key,
     m.max_attempts, coalesce(c.due_at, m.available_at, m.created_at), m.created_at, v_now, c.attempt,
-    case when c.attempt > 1 then
+    case when c.due_at is not null then
       (select f.error from outbox_failure f where f.seq = m.seq order by f.id desc limit 1) end,
-    v_now + p_lease_ms, chosen.suspect
-  from unnest(chosen.seqs, chosen.attempts, chosen.due_ats) with ordinality c(seq, attempt, due_at, place)
+    case when c.due_at is not null then (select r.redriven_at from outbox_redriven r where r.seq = m.seq) end,
+    v_now + p_lease_ms, choice.suspect, v_ordering
+  from unnest(choice.seqs, choice.attempts, choice.due_ats) with ordinality c(seq, attempt, due_at, place)
   join outbox_message m on m.seq = c.seq order by c.place;
 end $body$`
 
-/** Moves the position past what was taken; rows of other scopes that it passes are diverted. */
-const PASS = `
-create function outbox_pass(q outbox_queue, page outbox_page, p_scopes text[], p_blocked bigint, p_now bigint)
-returns outbox_queue language plpgsql as $body$
-#variable_conflict use_column
-declare
-  v_pos bigint := coalesce(p_blocked - 1, page.seqs[cardinality(page.seqs)], q.pos);
-begin
-  if p_scopes is not null then
-    perform outbox_divert(array(
-      select a.seq from unnest(page.seqs, page.scopes) a(seq, scope)
-      where a.seq <= v_pos and a.scope <> all (p_scopes)), p_now);
-  end if;
-  return outbox_step(q, page, v_pos);
-end $body$`
-
-export const OUTBOX_CLAIM_FUNCTIONS = [
-  PEEK, EXPIRE, PAGE_TYPE, PAGE, STEP, SAVE_QUEUE, DIVERT, CHOOSE, CLAIMED_TYPE, PASS, CLAIM,
-] as const
+export const OUTBOX_CLAIM_FUNCTIONS = [PEEK, EXPIRE, CLAIMED_TYPE, DUE_VARIES, NEXT_PAGE, CLAIM] as const

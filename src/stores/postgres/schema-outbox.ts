@@ -2,8 +2,8 @@
  * The outbox tables.
  *
  * A message is a row that is written once, at enqueue, and never updated. Its state is the side table that
- * names it: `due` (pending, waiting for a time), `claim` (claimed), `delivered`, `dead`. Named by none, it
- * waits in the log, behind the position of its queue. So an enqueue is one plain INSERT, a claim of a
+ * names it: `due` (pending, waiting for a time), `line` (pending, waiting for its key or its scope's turn), `claim`
+ * (claimed), `delivered`, `dead`. Named by none, it waits in the log, behind the position of its queue. So an enqueue is one plain INSERT, a claim of a
  * thousand messages is one row, and neither delivered history nor dead row versions lie in a claim's way.
  *
  * Rejected, measured on the same machine as ratios to reading a raw log in pages of 1,000: a status column
@@ -58,26 +58,72 @@ create table outbox_queue (
   late_next_xid xid8,
   late_pos bigint,
   next_expiry bigint not null,
+  several_scopes boolean not null,
   primary key (lane, target)
 ) with (fillfactor = 50);
+
+-- Lanes that were declared.
+create table outbox_lane (
+  lane text primary key,
+  ordering text not null check (ordering in ('none', 'block', 'skip'))
+);
+
+-- target '': the whole lane.
+create table outbox_pause (
+  lane text not null,
+  target text not null,
+  primary key (lane, target)
+);
+
+-- What the two tables below mean: schema-outbox-order.ts. Their names are array expressions so that no statement can
+-- take them for the other index.
+create table outbox_key (
+  lane text not null,
+  target text not null,
+  scope text not null,
+  key text not null,
+  open_at bigint
+);
+create unique index outbox_key_name on outbox_key ((array[lane, target, scope, key]));
+create index outbox_key_open on outbox_key (lane, target, open_at);
+
+create table outbox_line (
+  lane text not null,
+  target text not null,
+  scope text not null,
+  key text not null,
+  first_seq bigint not null,
+  seqs bigint[] not null
+);
+create unique index outbox_line_order on outbox_line ((array[lane, target, scope, key]), (first_seq + 0));
+create index outbox_line_scopes on outbox_line (lane, target, scope, first_seq) where key = '';
 
 create table outbox_due (
   seq bigint primary key,
   scope text not null,
   lane text not null,
   target text not null,
+  key text,
   available_at bigint not null,
   attempts integer not null default 0,
   suspect boolean not null default false,
+  behind boolean not null default false,
+  unread boolean not null default false,
   updated_at bigint not null
 );
+comment on column outbox_due.behind is 'not the front of its key, so not to be claimed';
+comment on column outbox_due.unread is 'behind until the log has been read up to it';
 -- Made so that every statement has one index it can use: plans are made while the table is empty, when all of
 -- them cost the same, and the wrong one reads every due row of the lane (measured: 16 ms a claim at 100,000).
-create index outbox_due_order on outbox_due (lane, target, available_at, (seq + 0));
-create index outbox_due_scope_order on outbox_due ((array[lane, target, scope]), (available_at + 0), (seq + 0));
+create index outbox_due_order on outbox_due (lane, target, available_at, (seq + 0)) where not behind;
+create index outbox_due_scope_order on outbox_due ((array[lane, target, scope]), (available_at + 0), (seq + 0))
+  where not behind;
+create index outbox_due_unread on outbox_due (lane, target, (seq + 0)) where unread;
+create index outbox_due_key on outbox_due ((array[lane, target, scope, key]), (seq + 0)) where key is not null;
 
 -- One row per claim. size: how many messages it began with; suspect: its one message is; seqs, attempts,
--- due_ats: those still open, and when each was due (null: as its message says).
+-- due_ats, keys: those still open, when each was due (null: as its message says), and the hash of its key
+-- (null: outside any order; the whole array in a lane without order).
 create table outbox_claim (
   token text primary key,
   lane text not null,
@@ -89,7 +135,8 @@ create table outbox_claim (
   suspect boolean not null,
   seqs bigint[] not null,
   attempts integer[] not null,
-  due_ats bigint[]
+  due_ats bigint[],
+  keys bigint[]
 ) with (fillfactor = 50);
 
 create table outbox_delivered (
@@ -100,13 +147,24 @@ create table outbox_delivered (
 );
 create index outbox_delivered_age on outbox_delivered (delivered_at);
 
+-- key is set where the dead letter holds others of its key back.
 create table outbox_dead (
   seq bigint primary key,
   dead_at bigint not null,
   attempts integer not null,
-  available_at bigint
+  available_at bigint,
+  lane text not null,
+  target text not null,
+  scope text not null,
+  key text
 );
 create index outbox_dead_age on outbox_dead (dead_at);
+create index outbox_dead_key on outbox_dead ((array[lane, target, scope, key]), (seq + 0)) where key is not null;
+
+create table outbox_redriven (
+  seq bigint primary key,
+  redriven_at bigint not null
+);
 
 -- The history of failed attempts; it lives as long as its message.
 create table outbox_failure (

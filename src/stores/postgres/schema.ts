@@ -4,11 +4,17 @@
  * below name no schema and no hostile name can reach them.
  */
 import { newTag } from '../../core/environment.js'
+import { WaybillError } from '../../core/errors.js'
 import type { SqlDatabase, SqlExecutor } from '../../core/sql.js'
+import { orderingHeld, type LaneOrderings } from '../../outbox/contract.js'
 import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
 import { migrationChecksum, pendingMigrations, type Migration } from '../../sql/migrations.js'
+import { OUTBOX_CHOOSE_FUNCTIONS } from './schema-outbox-choose.js'
 import { OUTBOX_CLAIM_FUNCTIONS } from './schema-outbox-claim.js'
+import { OUTBOX_DEAD_FUNCTIONS } from './schema-outbox-dead.js'
+import { OUTBOX_ORDER_FUNCTIONS } from './schema-outbox-order.js'
+import { OUTBOX_PAGE_FUNCTIONS } from './schema-outbox-page.js'
 import { OUTBOX_SETTLE_FUNCTIONS } from './schema-outbox-settle.js'
 import { OUTBOX_TABLES } from './schema-outbox.js'
 
@@ -29,11 +35,20 @@ const ENTRY_FUNCTIONS = [
   'outbox_claim(text, text, text[], integer, bigint, text, text, bigint)',
   'outbox_settle(text, bigint[], text[], text[], bigint[], bigint[], text, boolean, bigint)',
   'outbox_extend(text, bigint, text, bigint)',
+  'outbox_resolve_dead(bigint[], text, boolean, bigint)',
+  'outbox_purge_dead(bigint, bigint, text, bigint)',
+  'outbox_order_lane(text, text)',
 ] as const
 const ENTRY_SETTINGS = ['enable_seqscan = off', 'enable_bitmapscan = off', 'jit = off'] as const
 
 const MIGRATIONS: readonly Migration[] = [
-  { version: 1, name: 'outbox', statements: [OUTBOX_TABLES, ...OUTBOX_CLAIM_FUNCTIONS, ...OUTBOX_SETTLE_FUNCTIONS] },
+  {
+    version: 1, name: 'outbox',
+    statements: [
+      OUTBOX_TABLES, ...OUTBOX_PAGE_FUNCTIONS, ...OUTBOX_ORDER_FUNCTIONS, ...OUTBOX_CHOOSE_FUNCTIONS,
+      ...OUTBOX_CLAIM_FUNCTIONS, ...OUTBOX_SETTLE_FUNCTIONS, ...OUTBOX_DEAD_FUNCTIONS,
+    ],
+  },
 ]
 
 /** What the migrations would run, for review or for another tool. */
@@ -54,7 +69,7 @@ export function migrationSql(schema: string): string {
   return `${statements.map(ended).join('\n')}\n`
 }
 
-export async function migrate(database: SqlDatabase, schema: string): Promise<void> {
+export async function migrate(database: SqlDatabase, schema: string, lanes: LaneOrderings): Promise<void> {
   await database.transaction(async (tx) => {
     const run = (text: string, params: readonly string[] = []): ReturnType<SqlExecutor['execute']> =>
       tx.execute({ text, params })
@@ -78,6 +93,10 @@ export async function migrate(database: SqlDatabase, schema: string): Promise<vo
     }
     for (const text of pending.length > 0 ? entrySettings(schema) : []) await run(text)
     await run(`insert into meta (key, value) values ('tag', $1) on conflict do nothing`, [newTag(TAG_LENGTH)])
+    for (const [lane, ordering] of Object.entries(lanes).sort()) {
+      const [row] = await run('select outbox_order_lane($1, $2) as stored', [lane, ordering])
+      if (row?.['stored'] !== true) throw new WaybillError('CONFIG_INVALID', orderingHeld(lane), { details: { lane } })
+    }
   })
 }
 

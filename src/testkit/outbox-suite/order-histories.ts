@@ -9,7 +9,7 @@
  */
 import assert from 'node:assert/strict'
 import { describeError } from '../../core/errors.js'
-import type { LaneOrdering, OutboxClaim, SettleOutcome } from '../../outbox/contract.js'
+import type { LaneOrdering, SettleOutcome } from '../../outbox/contract.js'
 import type { EnqueueResult } from '../../outbox/message.js'
 import { forEachSeed, type SeededRandom } from '../random.js'
 import type { OutboxCase } from './case.js'
@@ -129,7 +129,9 @@ class OrderedHistory {
     taken.forEach((entry, n) => this.#checkTurn(entry, taken.slice(0, n)))
     for (const entry of taken) Object.assign(entry, { state: 'claimed', token: claim?.token })
     if (claim !== null) this.#leases.set(claim.token, claim.leaseExpiresAt)
-    if (claim === null || (!claim.suspect && taken.length < limit)) this.#checkNothingLeft(claim)
+    // A claim may end at a suspect, which is claimed alone.
+    const isCut = this.#entries.some(({ suspect, state }) => suspect && state === 'pending')
+    if (claim === null || (!isCut && taken.length < limit && !claim.suspect)) this.#checkNothingLeft()
     return claim !== null
   }
 
@@ -154,14 +156,13 @@ class OrderedHistory {
   }
 
   /** A front that is due in any order that respects the promise, and that nobody holds. */
-  #checkNothingLeft(claim: OutboxClaim | null): void {
+  #checkNothingLeft(): void {
     const now = this.#context.clock.now()
     const isHeld = (key: string): boolean => this.#entries.some((other) =>
       other.key === key && other.state === 'claimed' && !this.#isFree(other))
     const closes = (other: Entry): boolean =>
       other.state === 'dead' ? this.#ordering === 'block' : other.state !== 'delivered' && !this.#isFree(other)
     const left = this.#entries.find((entry) => entry.state === 'pending' && entry.dueAt <= now
-      && (claim === null || !entry.suspect)
       && (this.#isFree(entry) || (!isHeld(entry.key)
         && this.#entries.every((other) => other.key !== entry.key || other.id >= entry.id || !closes(other))
         // A scheduled one with a higher id may have been first in line when the others came late.
