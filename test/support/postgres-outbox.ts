@@ -31,7 +31,7 @@ export function openPostgres({ client, suffix = '', url = postgresUrl ?? '', pre
 (settings: OpenSettings) => Promise<OpenedOutbox<SqlExecutor>> {
   return async (settings) => {
     const schema = freshSchema(suffix)
-    const clients: pg.Client[] = []
+    const clients: Connections = { all: [], idle: [] }
     const database = connect(client, url, prepare)
     const store = new PostgresOutboxStore(database, {
       schema, retainDeliveredMs: settings.retainDeliveredMs ?? 86_400_000, now: settings.now,
@@ -41,7 +41,7 @@ export function openPostgres({ client, suffix = '', url = postgresUrl ?? '', pre
       store,
       begin: (isolation = 'read committed') => begin(url, isolation, clients),
       async close() {
-        await Promise.all(clients.map((each) => each.end()))
+        await Promise.all(clients.all.map((each) => each.end()))
         await store.close()
         await dropSchema(schema)
       },
@@ -55,21 +55,36 @@ function connect(client: 'pg' | 'postgres', url: string, prepare: boolean): SqlD
     : postgresJsDatabase(postgresJs(url, { max: 20, onnotice: () => undefined, prepare }), { prepare, owned: true })
 }
 
-async function begin(url: string, isolation: string, clients: pg.Client[]): ReturnType<OpenedOutbox<SqlExecutor>['begin']> {
-  const connection = new pg.Client(url)
-  await connection.connect()
-  clients.push(connection)
+/** One for each transaction that is open at a time. */
+interface Connections {
+  readonly all: pg.Client[]
+  readonly idle: pg.Client[]
+}
+
+async function begin(url: string, isolation: string, clients: Connections): ReturnType<OpenedOutbox<SqlExecutor>['begin']> {
+  const connection = clients.idle.pop() ?? await connectClient(url, clients)
+  const end = async (statement: 'commit' | 'rollback'): Promise<void> => {
+    await connection.query(statement)
+    clients.idle.push(connection)
+  }
   await connection.query(`begin isolation level ${isolation}`)
   return {
     // Bound at each call, as `enqueue` binds a handle: an ended transaction must be noticed.
     tx: { execute: async (statement) => pgDriver().executor(connection).execute(statement) },
-    commit: async () => void await connection.query('commit'),
-    rollback: async () => void await connection.query('rollback'),
+    commit: () => end('commit'),
+    rollback: () => end('rollback'),
     savepoint: async () => {
       await connection.query('savepoint here')
       return { rollback: async () => void await connection.query('rollback to savepoint here') }
     },
   }
+}
+
+async function connectClient(url: string, clients: Connections): Promise<pg.Client> {
+  const connection = new pg.Client(url)
+  await connection.connect()
+  clients.all.push(connection)
+  return connection
 }
 
 export async function dropSchema(schema: string): Promise<void> {

@@ -199,8 +199,12 @@ begin
   with judged as (
     select a, a.key is not null and (outbox_key_hash(a.scope, a.key) = any (v_busy)
       or row_number() over (partition by a.scope, a.key order by a.seq) > 100
-      or exists (select from outbox_key k
-        where array[k.lane, k.target, k.scope, k.key] = array[p_lane, p_target, a.scope, a.key])
+      or (exists (select from outbox_key k
+          where array[k.lane, k.target, k.scope, k.key] = array[p_lane, p_target, a.scope, a.key])
+        and (exists (select from outbox_line l
+            where array[l.lane, l.target, l.scope, l.key] = array[p_lane, p_target, a.scope, a.key])
+          or exists (select from outbox_dead x where x.key is not null and x.seq + 0 < a.seq
+            and array[x.lane, x.target, x.scope, x.key] = array[p_lane, p_target, a.scope, a.key])))
       or exists (select from outbox_due o where o.key is not null and o.seq + 0 < a.seq
         and array[o.lane, o.target, o.scope, o.key] = array[p_lane, p_target, a.scope, a.key])) as closed
     from unnest(p_log) a

@@ -64,7 +64,9 @@ begin
   if exists (select from outbox_key where lane = p_lane and target = p_target and open_at <= p_now
              and (p_scopes is null or scope = any (p_scopes)))
      or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target
-                and (p_scopes is null or scope = any (p_scopes))) then
+                and (p_scopes is null or scope = any (p_scopes)))
+     -- The log has been read, so what waited for that need not wait longer.
+     or exists (select from outbox_due where unread and lane = p_lane and target = p_target) then
     return true;
   end if;
   if p_scopes is null then
