@@ -11,6 +11,9 @@ import type { OutboxMessage } from './message.js'
 import type { Handler } from './relay-options.js'
 import type { RelayItem } from './relay-source.js'
 
+/** On messages that were redriven: when, in milliseconds by the store's clock. */
+export const REDRIVEN_HEADER = 'waybill-redriven'
+
 type AnyHandler = Handler<DeliveredMessage>
 type HandlersByType = Readonly<Record<string, AnyHandler | undefined>>
 /** A handler for all types, or one for each. */
@@ -85,7 +88,7 @@ function delivered(message: OutboxMessage, payload: unknown): DeliveredMessage {
     lane: message.lane,
     target: message.target,
     key: message.key,
-    headers: message.headers,
+    headers: headersOf(message),
     scope: message.scope,
     attempt: message.attemptCount,
     maxAttempts: message.maxAttempts,
@@ -103,11 +106,16 @@ function envelope(message: OutboxMessage, claimToken: string): Envelope {
     target: message.target,
     type: message.type,
     key: message.key,
-    headers: message.headers,
+    headers: headersOf(message),
     payload: message.payload,
     contentType: message.contentType,
     createdAt: message.createdAt,
     attempt: message.attemptCount,
     claimToken,
   }
+}
+
+/** What was enqueued, and whether it was a dead letter in between. */
+function headersOf({ headers, redrivenAt }: OutboxMessage): Readonly<Record<string, string>> {
+  return redrivenAt === undefined ? headers : { ...headers, [REDRIVEN_HEADER]: String(redrivenAt) }
 }

@@ -1,6 +1,6 @@
 /** One lane and target of an outbox as a source of work: pull is claim. */
 import type { Answer, Outcome, PulledBatch, RunnerItem, Source } from '../runner/source.js'
-import type { OutboxStore } from './contract.js'
+import type { OutboxClaim, OutboxStore } from './contract.js'
 import type { OutboxMessage } from './message.js'
 import type { RelaySettings } from './relay-options.js'
 
@@ -33,6 +33,7 @@ export class OutboxSource implements Source<RelayBatch, RelayItem> {
       bytes: message.payload.byteLength,
       ageMs: now - message.createdAt,
       message,
+      chain: chainOf(claim, message),
     }))
     return { id: claim.token, items, leaseMs, solo: claim.suspect }
   }
@@ -45,4 +46,11 @@ export class OutboxSource implements Source<RelayBatch, RelayItem> {
     const { leaseMs } = this.settings
     return await this.store.extend({ token: batch.id, leaseMs, scope: undefined }) !== null
   }
+}
+
+/** In an ordered lane a claim may hold several messages of one key. */
+function chainOf({ ordering }: OutboxClaim, { scope, key, redrivenAt }: OutboxMessage): string | undefined {
+  if (ordering === 'none' || key === undefined) return undefined
+  const isOutsideOrder = ordering === 'skip' && redrivenAt !== undefined
+  return isOutsideOrder ? undefined : JSON.stringify([scope, key])
 }

@@ -7,8 +7,9 @@
  * All of it is synchronous state: a delivery that ends hands its outcome to its batch's settler and lets
  * the next one start in the same breath. Those who must wait do so at the gate.
  *
- * Bounds: a new batch is wanted only while fewer items than `concurrency` are buffered, buffered bytes
- * are below `maxInFlightBytes`, and at most a batch of outcomes waits for its answer.
+ * Bounds: a new batch is wanted only while fewer items than `concurrency` are ready to start, at most four batches of
+ * items wait for others of their chain, buffered bytes are below `maxInFlightBytes`, and at most a batch of
+ * outcomes waits for its answer.
  */
 import { outcomeOf, type FailurePolicy } from './classify.js'
 import { Delivery } from './delivery.js'
@@ -23,6 +24,8 @@ import type { Deliver, Outcome, PulledBatch, RunnerItem, Source } from './source
 
 /** Outcomes that may wait for an answer beyond a full batch of them. */
 const UNANSWERED_SLACK = 200
+/** Batches' worth of items that may wait for their chains, while more are pulled to keep the rest busy. */
+const MAX_BATCHES_BEHIND = 4
 
 export interface DispatcherPorts<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
   readonly source: Source<Batch, Item>
@@ -37,8 +40,10 @@ export interface DispatcherPorts<Batch extends PulledBatch<Item>, Item extends R
 export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
   readonly gate = new Gate()
   readonly inFlight: InFlight<Item>
-  /** Items pulled, not started. */
-  buffered = 0
+  /** Items that could start now. */
+  private ready = 0
+  /** Items that wait for others of their chain. */
+  private behind = 0
   private readonly ports: DispatcherPorts<Batch, Item>
   private readonly failurePolicy: FailurePolicy
   private readonly opened = new Set<OpenBatch<Batch, Item>>()
@@ -62,9 +67,15 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
     return this.opened.size === 0
   }
 
+  /** Items pulled, not started. */
+  get buffered(): number {
+    return this.ready + this.behind
+  }
+
   get wantsMore(): boolean {
     const { batch, concurrency, maxInFlightBytes } = this.ports.settings
-    return this.buffered < concurrency && this.bufferedBytes < maxInFlightBytes
+    return this.ready < concurrency && this.behind < batch * MAX_BATCHES_BEHIND
+      && this.bufferedBytes < maxInFlightBytes
       && this.held - this.buffered - this.inFlight.size < batch + UNANSWERED_SLACK
   }
 
@@ -94,7 +105,8 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
     const open = new OpenBatch<Batch, Item>(batch, askedAt, lease, settler)
     this.opened.add(open)
     this.held += batch.items.length
-    this.buffered += batch.items.length
+    this.ready += open.ready
+    this.behind += batch.items.length - open.ready
     for (const item of batch.items) this.bufferedBytes += item.bytes
     report.claimed(batch.items.length, batch.solo)
     return open
@@ -108,16 +120,10 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
 
   /** What has not started goes back, without spending its attempt. */
   giveBack(open: OpenBatch<Batch, Item>): void {
-    const items = open.takeUnstarted()
-    if (items.length === 0) return
-    for (const item of items) this.unbuffer(item)
-    const released = items.map((item): Ended<Item> =>
-      ({ item, outcome: { id: item.id, kind: 'release' }, ms: 0 }))
-    if (open.lease.isGone) open.settler.forfeit(released)
-    else {
-      for (const one of released) open.settler.record(one)
-      open.settler.hurry()
-    }
+    const { ready, behind } = open.takeUnstarted()
+    this.ready -= ready.length
+    this.behind -= behind.length
+    this.release(open, [...ready, ...behind])
     this.gate.check()
   }
 
@@ -134,7 +140,7 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
     }
     this.opened.clear()
     this.queue = []
-    this.held = this.buffered = this.bufferedBytes = 0
+    this.held = this.ready = this.behind = this.bufferedBytes = 0
     this.inFlight.abandon()
     this.gate.check()
     return abandoned
@@ -161,7 +167,8 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
     const now = this.ports.settings.time.monotonicMs()
     if (!open.lease.isOurs(now)) return this.giveBack(open)
     open.skip()
-    this.unbuffer(item)
+    this.ready -= 1
+    this.bufferedBytes -= item.bytes
     const delivery = new Delivery(item, open.batch.id, now,
       (ended, failed, thrown) => this.end(open, ended, failed, thrown))
     this.inFlight.add(delivery)
@@ -178,12 +185,32 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
       : { id: item.id, kind: 'ack' }
     this.inFlight.remove(delivery)
     open.settler.record({ item, outcome, ms: now - startedAt })
+    if (item.chain !== undefined) this.goOn(open, item.chain, outcome.kind === 'ack')
     this.pump()
   }
 
-  private unbuffer(item: Item): void {
-    this.buffered -= 1
-    this.bufferedBytes -= item.bytes
+  /** Those behind an item that has ended: the next may start, or all go back. */
+  private goOn(open: OpenBatch<Batch, Item>, chain: string, delivered: boolean): void {
+    if (!delivered) {
+      const behind = open.takeChain(chain)
+      this.behind -= behind.length
+      this.release(open, behind)
+    } else if (open.follow(chain)) {
+      this.behind -= 1
+      this.ready += 1
+      // Before newer batches, which may hold all the room there is.
+      if (!this.queue.includes(open)) this.queue.unshift(open)
+    }
+  }
+
+  private release(open: OpenBatch<Batch, Item>, items: readonly Item[]): void {
+    if (items.length === 0) return
+    for (const item of items) this.bufferedBytes -= item.bytes
+    const released = items.map((item): Ended<Item> =>
+      ({ item, outcome: { id: item.id, kind: 'release' }, ms: 0 }))
+    if (open.lease.isGone) return open.settler.forfeit(released)
+    for (const one of released) open.settler.record(one)
+    open.settler.hurry()
   }
 
   private closeIfDone(open: OpenBatch<Batch, Item>): void {

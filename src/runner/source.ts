@@ -12,6 +12,11 @@ export interface RunnerItem {
   readonly bytes: number
   /** How old the item was when it was pulled, by the source's clock. */
   readonly ageMs: number
+  /**
+   * Items of one batch with the same chain are delivered one after another, in the batch's order. When one is not
+   * delivered, those behind it are given back.
+   */
+  readonly chain?: string | undefined
 }
 
 /** Items under one claim, ours until its lease ends. */
