@@ -36,8 +36,8 @@ const REMOVE_LIMIT = 5_000
 
 /** What outbox_lock_queue raises at a stricter isolation. */
 const NEEDS_READ_COMMITTED = 'WB001'
-/** A claim that only passed over rows of other scopes is repeated at most this often in one call. */
-const MAX_CLAIM_PAGES = 20
+/** A claim that only set messages aside is repeated at most this often in one call. */
+const MAX_CLAIM_PAGES = 200
 
 const LIST_BY_STATUS = {
   pending: 'listPending', claimed: 'listClaimed', delivered: 'listDelivered', dead_letter: 'listDead',

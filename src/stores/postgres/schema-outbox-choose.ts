@@ -87,7 +87,9 @@ declare
         and (p_scopes is null or l.scope = any (p_scopes))
       group by l.scope) f
     order by f.first_seq limit p_limit);
-  v_share integer := least(p_limit, greatest(2, 2 * p_limit / greatest(1, cardinality(v_scopes))));
+  -- In an ordered lane, many may be set aside for their keys.
+  v_share integer := greatest(2, (2 * p_limit + case when p_ordered then 1000 else 0 end)
+    / greatest(1, cardinality(v_scopes)));
 begin
   return array(select row(m.seq, m.scope, case when p_ordered then m.key end,
       max(m.created_at) over (partition by m.scope order by m.seq), 0, false, 'scope')::outbox_candidate
@@ -243,7 +245,17 @@ declare
   v_waits boolean := false;
   v_stops jsonb;
 begin
-  v_by_scope := v_fair and (p_full or cardinality(page.seqs) > p_limit
+  if v_ordered then
+    perform outbox_recall(p_lane, p_target, case when p_full then q.pos else 9223372036854775807 end);
+    v_line := outbox_line_candidates(p_lane, p_target, p_scopes, p_limit, p_now);
+  end if;
+  -- More than are taken, because some may prove not to be the front of their key.
+  v_due := outbox_due_candidates(p_lane, p_target, p_scopes, v_fair, v_ordered,
+    case when v_ordered then p_limit + 100 else p_limit end, p_now);
+  -- What is taken in turns is no prefix of the log, so unless all of the page is taken it goes by scopes.
+  v_by_scope := v_fair and (p_full
+    or cardinality(page.seqs) + cardinality(v_due) + cardinality(v_line) > p_limit
+    or exists (select from unnest(v_due) d where d.suspect)
     or exists (select from unnest(page.scopes) a(scope) where a.scope <> all (p_scopes))
     or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target));
   if v_by_scope then
@@ -254,16 +266,9 @@ begin
     v_log := outbox_log_candidates(page, v_ordered);
   end if;
   if v_ordered then
-    perform outbox_recall(p_lane, p_target, case when p_full then q.pos else 9223372036854775807 end);
-  end if;
-  -- More than are taken, because some may prove not to be the front of their key.
-  v_due := outbox_due_candidates(p_lane, p_target, p_scopes, v_fair, v_ordered,
-    case when v_ordered then p_limit + 100 else p_limit end, p_now);
-  if v_ordered then
     select * into v_due, v_refused, v_waits
     from outbox_check_due(p_lane, p_target, v_due, v_log, page.snap, case when p_full then v_last end);
     select * into v_log, v_passed from outbox_check_log(p_lane, p_target, v_log);
-    v_line := outbox_line_candidates(p_lane, p_target, p_scopes, p_limit, p_now);
   end if;
   with ranked as (
     select c.*, case when v_fair then row_number() over (partition by c.scope order by c.due_at, c.seq) end as turn

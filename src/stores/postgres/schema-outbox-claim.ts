@@ -228,6 +228,9 @@ begin
     q.late_pos := page.late_seqs[v_late_limit];
     if v_ordering = 'none' then
       page.seqs := '{}';
+      page.scopes := '{}';
+      page.keys := '{}';
+      page.times := '{}';
       choice := outbox_choose(p_lane, p_target, p_scopes, q, page, v_ordering, p_limit, false, v_now);
     end if;
     choice.more := true;
