@@ -80,13 +80,16 @@ create function outbox_scope_candidates(p_lane text, p_target text, p_scopes tex
 returns outbox_candidate[] language plpgsql stable as $body$
 #variable_conflict use_column
 declare
-  v_scopes text[] := array(
-    select f.scope from (
-      select l.scope, min(l.first_seq) as first_seq from outbox_line l
-      where l.key = '' and l.lane = p_lane and l.target = p_target
-        and (p_scopes is null or l.scope = any (p_scopes))
-      group by l.scope) f
-    order by f.first_seq limit p_limit);
+  v_scopes text[] := case when p_scopes is null then array(
+      select f.scope from (
+        select l.scope, min(l.first_seq) as first_seq from outbox_line l
+        where l.key = '' and l.lane = p_lane and l.target = p_target
+        group by l.scope) f
+      order by f.first_seq limit p_limit)
+    else array(select distinct u.scope from unnest(p_scopes) u(scope)
+      where exists (select from outbox_line l
+        where l.key = '' and l.lane = p_lane and l.target = p_target and l.scope = u.scope)
+      limit p_limit) end;
   -- In an ordered lane, many may be set aside for their keys.
   v_share integer := greatest(2, (2 * p_limit + case when p_ordered then 1000 else 0 end)
     / greatest(1, cardinality(v_scopes)));
@@ -108,11 +111,16 @@ create function outbox_line_candidates(p_lane text, p_target text, p_scopes text
 returns outbox_candidate[] language plpgsql stable as $body$
 #variable_conflict use_column
 declare
-  v_keys outbox_key[] := array(
-    select k from outbox_key k
-    where k.lane = p_lane and k.target = p_target and k.open_at <= p_now
-      and (p_scopes is null or k.scope = any (p_scopes))
-    order by k.open_at limit least(p_limit, 100));
+  v_keys outbox_key[] := case when p_scopes is null then array(
+      select k from outbox_key k
+      where k.lane = p_lane and k.target = p_target and k.open_at <= p_now
+      order by k.open_at limit least(p_limit, 100))
+    else array(
+      select f.k from (select distinct u.scope from unnest(p_scopes) u(scope)) s cross join lateral (
+        select k from outbox_key k
+        where array[k.lane, k.target, k.scope] = array[p_lane, p_target, s.scope] and k.open_at + 0 <= p_now
+        order by k.open_at + 0 limit least(p_limit, 100)) f
+      order by (f.k).open_at limit least(p_limit, 100)) end;
   v_share integer := least(100, p_limit, greatest(2, 2 * p_limit / greatest(1, cardinality(v_keys))));
 begin
   return array(select row(m.seq, m.scope, m.key,
@@ -257,7 +265,9 @@ begin
     or cardinality(page.seqs) + cardinality(v_due) + cardinality(v_line) > p_limit
     or exists (select from unnest(v_due) d where d.suspect)
     or exists (select from unnest(page.scopes) a(scope) where a.scope <> all (p_scopes))
-    or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target));
+    or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target and p_scopes is null)
+    or exists (select from unnest(p_scopes) s(scope) join outbox_line l
+      on l.key = '' and l.lane = p_lane and l.target = p_target and l.scope = s.scope));
   if v_by_scope then
     perform outbox_set_aside(p_lane, p_target, page.scopes,
       array_fill(''::text, array[cardinality(page.seqs)]), page.seqs);

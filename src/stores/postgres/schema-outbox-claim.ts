@@ -61,22 +61,26 @@ begin
              and seq + 0 > coalesce(q.pos, 0)) then
     return true;
   end if;
-  if exists (select from outbox_key where lane = p_lane and target = p_target and open_at <= p_now
-             and (p_scopes is null or scope = any (p_scopes)))
-     or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target
-                and (p_scopes is null or scope = any (p_scopes)))
-     -- The log has been read, so what waited for that need not wait longer.
-     or exists (select from outbox_due where unread and lane = p_lane and target = p_target) then
+  -- The log has been read, so what waited for that need not wait longer.
+  if exists (select from outbox_due where unread and lane = p_lane and target = p_target) then
     return true;
   end if;
   if p_scopes is null then
     return exists (select from outbox_due where not behind
-                   and lane = p_lane and target = p_target and available_at <= p_now);
+                   and lane = p_lane and target = p_target and available_at <= p_now)
+      or exists (select from outbox_key where lane = p_lane and target = p_target and open_at <= p_now)
+      or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target);
   end if;
   return exists (select from unnest(p_scopes) s(scope) cross join lateral (
-    select from outbox_due d where not d.behind
-      and array[d.lane, d.target, d.scope] = array[p_lane, p_target, s.scope]
-      and d.available_at + 0 <= p_now limit 1) found);
+      select from outbox_due d where not d.behind
+        and array[d.lane, d.target, d.scope] = array[p_lane, p_target, s.scope]
+        and d.available_at + 0 <= p_now limit 1) found)
+    or exists (select from unnest(p_scopes) s(scope) cross join lateral (
+      select from outbox_key k where array[k.lane, k.target, k.scope] = array[p_lane, p_target, s.scope]
+        and k.open_at + 0 <= p_now limit 1) found)
+    or exists (select from unnest(p_scopes) s(scope) cross join lateral (
+      select from outbox_line l where l.key = '' and l.lane = p_lane and l.target = p_target and l.scope = s.scope
+      limit 1) found);
 end $body$`
 
 /**

@@ -86,6 +86,7 @@ create table outbox_key (
 );
 create unique index outbox_key_name on outbox_key ((array[lane, target, scope, key]));
 create index outbox_key_open on outbox_key (lane, target, open_at);
+create index outbox_key_scope_open on outbox_key ((array[lane, target, scope]), (open_at + 0));
 
 create table outbox_line (
   lane text not null,
