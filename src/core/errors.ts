@@ -5,11 +5,13 @@
 
 /** What each code means and what the caller does about it: `docs/errors.md`. */
 export type WaybillErrorCode =
+  | 'ADDRESS_REFUSED'
   | 'ASYNC_SCHEMA'
   | 'CLOSED'
   | 'CONFIG_INVALID'
   | 'CONFLICT'
   | 'CORRUPT'
+  | 'DELIVERY_FAILED'
   | 'DRIVER_MISSING'
   | 'NOT_IN_TRANSACTION'
   | 'NO_ROUTE'
@@ -17,6 +19,7 @@ export type WaybillErrorCode =
   | 'PAYLOAD_TOO_LARGE'
   | 'PERMANENT'
   | 'RANGE_EXHAUSTED'
+  | 'SIGNATURE_INVALID'
   | 'STORE_FAILED'
   | 'STORE_UNAVAILABLE'
   | 'THROTTLED'

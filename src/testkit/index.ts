@@ -1,4 +1,4 @@
-/** `waybill/testkit`: check your own store, and test what you build on one. */
+/** `waybill/testkit`: check your own store or transport, and test what you build on one. */
 export { faultyOutboxStore, type Fault, type FaultPlan, type FaultyMethod } from './faulty-outbox-store.js'
 export { outboxCases, outboxStoreSuite } from './outbox-suite/index.js'
 export type {
@@ -7,3 +7,6 @@ export type {
 export { scopedOpen, scopedSkips } from './outbox-suite/scoped-open.js'
 export { forEachSeed, seededRandom, type SeededRandom } from './random.js'
 export { TestClock } from './test-clock.js'
+export {
+  transportCases, transportSuite, type OpenedTransport, type TransportArrival, type TransportSuiteOptions,
+} from './transport-suite.js'
