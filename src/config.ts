@@ -1,6 +1,7 @@
 /** The type of `waybill.config.ts`: what the program `waybill` works on, and the relays that it runs. */
 import type { Codec } from './core/codec.js'
 import type { EventDefinitions } from './outbox/events.js'
+import type { LaneDeclarations } from './outbox/lanes.js'
 import type { DEFAULT_TARGET } from './outbox/message.js'
 import type {
   RelayCommonOptions, RelayOptions, TargetHandler, TransportOptions,
@@ -15,6 +16,8 @@ export interface WaybillConfig<Events extends EventDefinitions = EventDefinition
   /** The PostgreSQL schema, with `url`. Default `waybill`. */
   readonly schema?: string | undefined
   readonly events?: Events | undefined
+  /** Lanes whose messages are ordered per key; `waybill migrate` stores them. */
+  readonly lanes?: LaneDeclarations | undefined
   /** How payloads are read. Default JSON. */
   readonly codec?: Codec | undefined
   /** What `waybill relay` starts, all in one process. */

@@ -18,10 +18,12 @@ export {
 } from './core/transport.js'
 
 export type {
-  ClaimRequest, ExtendRequest, ListFilter, OutboxCapabilities, OutboxClaim, OutboxStats, OutboxStore, PurgeRequest,
-  PurgeResult, SettleAnswer, SettleOutcome, SettleRequest, StatsFilter,
+  ClaimRequest, DeadAnswer, ExtendRequest, FailedAttempt, LaneOrdering, LaneOrderings, ListFilter, OutboxCapabilities,
+  OutboxClaim, OutboxSettings, OutboxStats, OutboxStore, PausedQueue, PauseRequest, PurgeRequest, PurgeResult,
+  ResolveDeadRequest, SettleAnswer, SettleOutcome, SettleRequest, StatsFilter,
 } from './outbox/contract.js'
 export { defineEvents, type EventDefinition, type EventDefinitions } from './outbox/events.js'
+export type { LaneDeclaration, LaneDeclarations } from './outbox/lanes.js'
 export {
   CLASSIC_MAX_ATTEMPTS, DEFAULT_LANE, DEFAULT_MAX_ATTEMPTS, DEFAULT_TARGET, OUTBOX_LANE_CANONICAL,
   OUTBOX_LANE_PROTOCOL_REPLAY, OUTBOX_STATUSES, OUTBOX_TARGET_A2A_WEBHOOK, OUTBOX_TARGET_PROTOCOL_FANOUT,

@@ -27,7 +27,7 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
     outbox,
     bind: (handle) => handle,
     transaction: (work) => outbox.transaction(work),
-    migrate: () => outbox.migrate(),
+    migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => '',
     close: () => outbox.close(),
   }

@@ -64,7 +64,7 @@ function createStore<Handle>(
     outbox,
     bind: (handle) => driver.executor(handle),
     transaction: (work) => outbox.runTransaction((handle) => work(handle as Handle)),
-    migrate: () => outbox.migrate(),
+    migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => migrationSql(schema),
     notify: (topic) => outbox.notify(topic),
     listen: (onTopic, signal) => outbox.listen(onTopic, signal),

@@ -55,7 +55,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
       enqueueMany: (tx, messages) => outbox.enqueueManySync(tx, messages),
     },
     transaction: (work) => outbox.runTransaction((handle) => work(handle as SqliteHandle)),
-    migrate: () => outbox.migrate(),
+    migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => outbox.migratePrint(),
     listen: (onTopic, signal) => database.watch(() => onTopic(''), watchEveryMs, signal),
     close: () => outbox.close(),

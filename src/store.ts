@@ -3,7 +3,7 @@
  * and whatever the database offers to wake others.
  */
 import type { SyncSqlExecutor } from './core/sql.js'
-import type { OutboxStore } from './outbox/contract.js'
+import type { LaneOrderings, OutboxStore } from './outbox/contract.js'
 import type { NewMessage, EnqueueResult } from './outbox/message.js'
 
 export interface Store<Handle = unknown, Tx = unknown> {
@@ -16,7 +16,7 @@ export interface Store<Handle = unknown, Tx = unknown> {
   readonly sync?: SyncStore<Handle> | undefined
   /** Begins and commits with the store's own client. */
   transaction<T>(work: (handle: Handle) => Promise<T>): Promise<T>
-  migrate(): Promise<void>
+  migrate(lanes?: LaneOrderings): Promise<void>
   /** What `migrate` would run. Empty where there is no schema. */
   migrationSql(): string
   /** Tells other processes that there is something to claim. Best effort. */

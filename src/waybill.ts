@@ -4,9 +4,10 @@ import { scopeId, type ScopeId } from './core/scope.js'
 import type { Driver, SqlExecutor, SyncDriver, SyncSqlExecutor } from './core/sql.js'
 import { jsonCodec } from './core/codec.js'
 import { Announcer } from './outbox/announcer.js'
-import type { OutboxStore } from './outbox/contract.js'
+import type { LaneOrderings, OutboxStore } from './outbox/contract.js'
 import { EventOutbox, SyncEventOutbox } from './outbox/event-outbox.js'
 import type { EventDefinitions } from './outbox/events.js'
+import { laneOrderings, type LaneDeclarations } from './outbox/lanes.js'
 import { DEFAULT_LANE, DEFAULT_TARGET } from './outbox/message.js'
 import type { OutboxOptions } from './outbox/outbox.js'
 import type { RelayOptions } from './outbox/relay-options.js'
@@ -18,6 +19,8 @@ import type { Store, SyncStore } from './store.js'
 export interface WaybillOptions<Events extends EventDefinitions> extends OutboxOptions {
   /** The events this application sends. Default none: every `enqueue` takes a draft. */
   readonly events?: Events
+  /** Lanes whose messages are ordered per key. Default none: in no lane. */
+  readonly lanes?: LaneDeclarations | undefined
 }
 
 type NoEvents = Readonly<Record<never, never>>
@@ -83,6 +86,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
   readonly #options: WaybillOptions<Events> & { readonly store: Store<Handle, Tx>; readonly driver?: Driver<Handle> }
   readonly #shared: Shared
   readonly #scope: ScopeId | undefined
+  readonly #lanes: LaneOrderings
 
   /** Use `createWaybill`. */
   constructor(
@@ -93,6 +97,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     this.#options = options
     this.#shared = shared
     this.#scope = scope
+    this.#lanes = laneOrderings(options.lanes)
     const ports = {
       store: this.#outboxStore, bind: this.#bind(), sync: this.#sync(), scope,
       events: options.events ?? ({} as Events), announcer: shared.announcer,
@@ -101,9 +106,12 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     this.outbox = outbox as OutboxFor<Tx, Handle, Events, Sync>
   }
 
-  /** Creates or upgrades the schema; safe to call at every start, from every process. */
+  /**
+   * Creates or upgrades the schema and stores the lanes; safe to call at every start, from every process.
+   * @throws CONFIG_INVALID when a lane may not change its ordering now.
+   */
   async migrate(): Promise<void> {
-    await this.#options.store.migrate()
+    await this.#options.store.migrate(this.#lanes)
   }
 
   /** What `migrate` would run, for review. */
@@ -159,7 +167,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
   relay<const Targets extends string>(options: RelayOptions<Events, Targets>): Relay<Events, Targets> {
     return new Relay({
       store: this.#outboxStore, wake: this.#shared.hub, codec: this.#options.codec ?? jsonCodec,
-      onStart: () => this.#shared.listen(),
+      onStart: () => this.#shared.listen(), lanes: this.#lanes,
       events: this.#options.events ?? ({} as Events),
     }, options)
   }

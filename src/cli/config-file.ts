@@ -88,6 +88,7 @@ const FIELDS: Readonly<Record<keyof WaybillConfig, (value: unknown) => string | 
   store: (value) => (isObject(value) && isObject(value['outbox']) ? undefined : 'must be a store'),
   schema: (value) => (typeof value === 'string' ? undefined : 'must be a string'),
   events: (value) => (isObject(value) ? undefined : 'must come from defineEvents'),
+  lanes: (value) => (isObject(value) ? undefined : 'must be an object of lanes'),
   codec: (value) => (isObject(value) ? undefined : 'must be a codec'),
   relays: (value) => (Array.isArray(value) && value.every(isObject) ? undefined : 'must be an array'),
 }

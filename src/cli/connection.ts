@@ -51,7 +51,7 @@ async function connect(io: Io, flags: DatabaseFlags, options: ConnectOptions): P
     throw usageError('only PostgreSQL has schemas', 'leave --schema out')
   }
   const { store, name } = address === undefined ? givenStore(loaded) : openStore(address, schema, options)
-  const waybill = createWaybill({ store, events: config?.events ?? {}, codec: config?.codec })
+  const waybill = createWaybill({ store, events: config?.events ?? {}, codec: config?.codec, lanes: config?.lanes })
   return { waybill, loaded, address: name, description: `${name} (${address?.from ?? loaded?.path ?? ''})` }
 }
 

@@ -13,6 +13,7 @@ export type WaybillErrorCode =
   | 'CORRUPT'
   | 'DELIVERY_FAILED'
   | 'DRIVER_MISSING'
+  | 'LANE_MISMATCH'
   | 'NOT_IN_TRANSACTION'
   | 'NO_ROUTE'
   | 'NOT_MIGRATED'

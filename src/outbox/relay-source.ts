@@ -1,6 +1,7 @@
 /** One lane and target of an outbox as a source of work: pull is claim. */
 import type { Answer, Outcome, PulledBatch, RunnerItem, Source } from '../runner/source.js'
 import type { OutboxClaim, OutboxStore } from './contract.js'
+import type { LaneCheck } from './lanes.js'
 import type { OutboxMessage } from './message.js'
 import type { RelaySettings } from './relay-options.js'
 
@@ -15,13 +16,17 @@ export class OutboxSource implements Source<RelayBatch, RelayItem> {
   private readonly target: string
   private readonly settings: RelaySettings
 
-  constructor(store: OutboxStore, target: string, settings: RelaySettings) {
+  private readonly check: LaneCheck
+
+  constructor(store: OutboxStore, target: string, settings: RelaySettings, check: LaneCheck) {
     this.store = store
     this.target = target
     this.settings = settings
+    this.check = check
   }
 
   async pull(limit: number): Promise<RelayBatch | null> {
+    await this.check.pass()
     const { lane, leaseMs, consumer, scopes } = this.settings
     const claim = await this.store.claim({ lane, target: this.target, limit, leaseMs, consumer, scopes })
     if (claim === null) return null

@@ -7,7 +7,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import type { Codec } from '../core/codec.js'
-import { validationError } from '../core/errors.js'
+import { isWaybillError, validationError } from '../core/errors.js'
 import { MAX_NAME_BYTES } from '../core/limits.js'
 import type { Transport } from '../core/transport.js'
 import { assertName } from '../core/validate.js'
@@ -17,8 +17,9 @@ import {
 import { Runner, type StopResult } from '../runner/runner.js'
 import type { Deliver } from '../runner/source.js'
 import type { WakeHub } from '../runner/wake.js'
-import type { OutboxStore } from './contract.js'
+import type { LaneOrderings, OutboxStore } from './contract.js'
 import type { EventDefinitions } from './events.js'
+import { LaneCheck } from './lanes.js'
 import {
   deliverToHandler, deliverToTransport, type AnyTargetHandler, type Decoding,
 } from './relay-delivery.js'
@@ -33,6 +34,8 @@ export interface RelayParts<Events extends EventDefinitions = EventDefinitions> 
   readonly events: Events
   /** Called before the runners start, to listen for wake-ups of other processes. */
   readonly onStart?: (() => void) | undefined
+  /** What the application declares of its lanes. */
+  readonly lanes?: LaneOrderings | undefined
 }
 
 interface TargetRunner {
@@ -44,6 +47,7 @@ export class Relay<Events extends EventDefinitions = EventDefinitions, Targets e
   readonly lane: string
   private readonly runners: readonly TargetRunner[]
   private readonly onStart: (() => void) | undefined
+  private readonly check: LaneCheck
 
   /** @throws VALIDATION naming the option. */
   constructor(parts: RelayParts<Events>, options: RelayOptions<Events, Targets>) {
@@ -52,8 +56,9 @@ export class Relay<Events extends EventDefinitions = EventDefinitions, Targets e
     const signal = options.signal && sharedSignal(options.signal)
     this.lane = settings.lane
     this.onStart = parts.onStart
+    this.check = new LaneCheck(parts.store, settings.lane, parts.lanes ?? {})
     this.runners = targets.map(([target, deliver]) => {
-      const source = new OutboxSource(parts.store, target, settings)
+      const source = new OutboxSource(parts.store, target, settings, this.check)
       const topics = [outboxTopic(), outboxTopic(settings.lane), outboxTopic(settings.lane, target)]
       const runner = new Runner(source, deliver, { ...options, signal, wake: { hub: parts.wake, topics } })
       return { target, runner }
@@ -62,8 +67,15 @@ export class Relay<Events extends EventDefinitions = EventDefinitions, Targets e
     if (logger !== undefined) logRelay((name, listener) => this.on(name, listener), settings.lane, logger)
   }
 
-  /** Runs in the background until stopped. Starting again changes nothing. @throws CLOSED after `stop`. */
+  /**
+   * Runs in the background until stopped. Starting again changes nothing.
+   * @throws CLOSED after `stop`, LANE_MISMATCH when the lane is stored with another ordering than declared.
+   */
   async start(): Promise<void> {
+    await this.check.pass().catch((error: unknown) => {
+      // A store that cannot be reached is no reason not to start; each pull asks again.
+      if (isWaybillError(error, 'LANE_MISMATCH')) throw error
+    })
     await Promise.all(this.runners.map(({ runner }) => runner.start()))
     this.onStart?.()
   }

@@ -125,7 +125,7 @@ describe.skipIf(postgresUrl === null)('PostgreSQL, what a claim costs [skipped w
     expect(await claim('orders', ['mine'])).toMatchObject({ rows: 0, pages: atMost(EMPTY_POLL_PAGES) })
   })
 
-  test.each(['block', 'skip'])('%s: beside a hot key or a closed one with 50,000 waiting, a claim costs what it costs alone',
+  test.each(['block', 'skip'] as const)('%s: beside a hot key or a closed one with 50,000 waiting, a claim costs what it costs alone',
     async (ordering) => {
       await order({ fresh: ordering, hot: ordering, closed: ordering })
       await loadKeys('fresh', (WARM_UP + 1) * 100)

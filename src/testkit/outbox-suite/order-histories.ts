@@ -5,7 +5,7 @@
  * - never two claims hold messages of one key;
  * - a message is claimed only when every message of its key whose transaction had committed before its own
  *   began is delivered, or before it in the same claim, or (`skip`) a dead letter or redriven;
- * - when a claim could have taken more, no key's due front was left out.
+ * - when a claim finds nothing due, no key has a front that is.
  */
 import assert from 'node:assert/strict'
 import { describeError } from '../../core/errors.js'
@@ -129,9 +129,7 @@ class OrderedHistory {
     taken.forEach((entry, n) => this.#checkTurn(entry, taken.slice(0, n)))
     for (const entry of taken) Object.assign(entry, { state: 'claimed', token: claim?.token })
     if (claim !== null) this.#leases.set(claim.token, claim.leaseExpiresAt)
-    // A claim may end at a suspect, which is claimed alone.
-    const isCut = this.#entries.some(({ suspect, state }) => suspect && state === 'pending')
-    if (claim === null || (!isCut && taken.length < limit && !claim.suspect)) this.#checkNothingLeft()
+    if (claim === null) this.#checkNothingLeft()
     return claim !== null
   }
 
