@@ -39,6 +39,7 @@ export class OutboxSource implements Source<RelayBatch, RelayItem> {
       ageMs: now - message.createdAt,
       message,
       chain: chainOf(claim, message),
+      group: message.scope,
     }))
     return { id: claim.token, items, leaseMs, solo: claim.suspect }
   }

@@ -7,7 +7,8 @@
  * All of it is synchronous state: a delivery that ends hands its outcome to its batch's settler and lets
  * the next one start in the same breath. Those who must wait do so at the gate.
  *
- * Bounds: a new batch is wanted only while fewer items than `concurrency` are ready to start, at most four batches of
+ * Bounds: a new batch is wanted only while fewer items than `concurrency` are ready to start, or, after a wake-up, while
+ * no more than a batch are, so that what has just come is found beside a backlog. At most four batches of
  * items wait for others of their chain, buffered bytes are below `maxInFlightBytes`, and at most a batch of
  * outcomes waits for its answer.
  */
@@ -18,6 +19,7 @@ import { InFlight } from './in-flight.js'
 import { Lease } from './lease.js'
 import { OpenBatch } from './open-batch.js'
 import type { RunnerSettings } from './options.js'
+import { ReadyItems } from './ready-items.js'
 import type { Report } from './report.js'
 import { Settler, type Ended } from './settle.js'
 import type { Deliver, Outcome, PulledBatch, RunnerItem, Source } from './source.js'
@@ -47,8 +49,7 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
   private readonly ports: DispatcherPorts<Batch, Item>
   private readonly failurePolicy: FailurePolicy
   private readonly opened = new Set<OpenBatch<Batch, Item>>()
-  /** Those whose items may start, in order. */
-  private queue: OpenBatch<Batch, Item>[] = []
+  private readonly queue = new ReadyItems<OpenBatch<Batch, Item>, Item>()
   /** Items pulled, not answered. */
   private held = 0
   private bufferedBytes = 0
@@ -73,9 +74,17 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
   }
 
   get wantsMore(): boolean {
-    const { batch, concurrency, maxInFlightBytes } = this.ports.settings
-    return this.ready < concurrency && this.behind < batch * MAX_BATCHES_BEHIND
-      && this.bufferedBytes < maxInFlightBytes
+    return this.ready < this.ports.settings.concurrency && this.hasRoom
+  }
+
+  /** There is work for every slot, but something new has come, which may be a group's first. */
+  get mayLook(): boolean {
+    return this.ready <= this.ports.settings.batch && this.hasRoom
+  }
+
+  private get hasRoom(): boolean {
+    const { batch, maxInFlightBytes } = this.ports.settings
+    return this.behind < batch * MAX_BATCHES_BEHIND && this.bufferedBytes < maxInFlightBytes
       && this.held - this.buffered - this.inFlight.size < batch + UNANSWERED_SLACK
   }
 
@@ -105,22 +114,23 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
     const open = new OpenBatch<Batch, Item>(batch, askedAt, lease, settler)
     this.opened.add(open)
     this.held += batch.items.length
-    this.ready += open.ready
-    this.behind += batch.items.length - open.ready
+    this.ready += open.firstCount
+    this.behind += batch.items.length - open.firstCount
     for (const item of batch.items) this.bufferedBytes += item.bytes
     report.claimed(batch.items.length, batch.solo)
     return open
   }
 
-  /** Lets the items of an open batch start, after those before it. */
+  /** Lets the items of an open batch start, in their groups' turns. */
   admit(open: OpenBatch<Batch, Item>): void {
-    this.queue.push(open)
+    for (const item of open.takeFirsts()) this.queue.push(open, item)
     this.pump()
   }
 
   /** What has not started goes back, without spending its attempt. */
   giveBack(open: OpenBatch<Batch, Item>): void {
-    const { ready, behind } = open.takeUnstarted()
+    const ready = [...this.queue.takeAllOf(open), ...open.takeFirsts()]
+    const behind = open.takeBehind()
     this.ready -= ready.length
     this.behind -= behind.length
     this.release(open, [...ready, ...behind])
@@ -139,7 +149,7 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
       open.settler.close()
     }
     this.opened.clear()
-    this.queue = []
+    this.queue.clear()
     this.held = this.ready = this.behind = this.bufferedBytes = 0
     this.inFlight.abandon()
     this.gate.check()
@@ -150,14 +160,9 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
     // A function that delivers at once ends inside this loop, which then simply goes on.
     if (this.pumping) return
     this.pumping = true
-    for (let open = this.queue[0]; open !== undefined; open = this.queue[0]) {
-      const item = open.peek()
-      if (item === undefined) {
-        this.queue.shift()
-        continue
-      }
-      if (!this.inFlight.hasRoomFor(item)) break
-      this.begin(open, item)
+    for (let next = this.queue.peek(); next !== undefined; next = this.queue.peek()) {
+      if (!this.inFlight.hasRoomFor(next.item)) break
+      this.begin(next.owner, next.item)
     }
     this.pumping = false
     this.gate.check()
@@ -166,7 +171,7 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
   private begin(open: OpenBatch<Batch, Item>, item: Item): void {
     const now = this.ports.settings.time.monotonicMs()
     if (!open.lease.isOurs(now)) return this.giveBack(open)
-    open.skip()
+    this.queue.take()
     this.ready -= 1
     this.bufferedBytes -= item.bytes
     const delivery = new Delivery(item, open.batch.id, now,
@@ -192,15 +197,15 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
   /** Those behind an item that has ended: the next may start, or all go back. */
   private goOn(open: OpenBatch<Batch, Item>, chain: string, delivered: boolean): void {
     if (!delivered) {
-      const behind = open.takeChain(chain)
+      const behind = open.takeBehind(chain)
       this.behind -= behind.length
-      this.release(open, behind)
-    } else if (open.follow(chain)) {
-      this.behind -= 1
-      this.ready += 1
-      // Before newer batches, which may hold all the room there is.
-      if (!this.queue.includes(open)) this.queue.unshift(open)
+      return this.release(open, behind)
     }
+    const next = open.takeNext(chain)
+    if (next === undefined) return
+    this.behind -= 1
+    this.ready += 1
+    this.queue.push(open, next)
   }
 
   private release(open: OpenBatch<Batch, Item>, items: readonly Item[]): void {

@@ -1,9 +1,9 @@
 /**
- * What the runner holds of one batch, from the pull until every item is answered: the items not yet
- * started, the lease that says whether they may be, and the settler that takes their outcomes.
+ * What the runner holds of one batch, from the pull until every item is answered: the lease that says whether its
+ * items may be started, the settler that takes their outcomes, and the items whose turn has not come.
  *
- * Items of one chain follow each other: only the first of a chain is ready, and each that is delivered makes the
- * next one ready.
+ * Items of one chain follow each other: only the first of a chain may start, and each that is delivered lets the
+ * next one start.
  */
 import type { Lease } from './lease.js'
 import type { PulledBatch, RunnerItem } from './source.js'
@@ -14,50 +14,38 @@ export class OpenBatch<Batch extends PulledBatch<Item>, Item extends RunnerItem>
   readonly pulledAt: number
   readonly lease: Lease
   readonly settler: Settler<Item>
-  private readonly items: Item[]
-  /** Of each chain, those behind the one that is ready or under way. */
+  /** Those that may start, until the batch is admitted. */
+  private firsts: readonly Item[]
+  /** Of each chain, those behind the one that may start or is under way. */
   private readonly chains = new Map<string, Item[]>()
-  private next = 0
 
   constructor(batch: Batch, pulledAt: number, lease: Lease, settler: Settler<Item>) {
     this.batch = batch
     this.pulledAt = pulledAt
     this.lease = lease
     this.settler = settler
-    this.items = batch.items.filter((item) => this.isFirst(item))
+    this.firsts = batch.items.filter((item) => this.isFirst(item))
   }
 
-  /** How many may be started now. */
-  get ready(): number {
-    return this.items.length - this.next
+  get firstCount(): number {
+    return this.firsts.length
   }
 
-  /** The next item to start, left in place. */
-  peek(): Item | undefined {
-    return this.items[this.next]
+  takeFirsts(): readonly Item[] {
+    const { firsts } = this
+    this.firsts = []
+    return firsts
   }
 
-  skip(): void {
-    this.next += 1
+  /** The next of a chain, taken out. */
+  takeNext(chain: string): Item | undefined {
+    return this.chains.get(chain)?.shift()
   }
 
-  /** One of a chain is delivered: true when another became ready. */
-  follow(chain: string): boolean {
-    const follower = this.chains.get(chain)?.shift()
-    if (follower !== undefined) this.items.push(follower)
-    return follower !== undefined
-  }
-
-  /** Takes out those behind one of a chain. */
-  takeChain(chain: string): readonly Item[] {
-    return this.chains.get(chain)?.splice(0) ?? []
-  }
-
-  /** Takes out whatever has not been started. */
-  takeUnstarted(): { readonly ready: readonly Item[]; readonly behind: readonly Item[] } {
-    const ready = this.items.slice(this.next)
-    this.next = this.items.length
-    return { ready, behind: [...this.chains.keys()].flatMap((chain) => this.takeChain(chain)) }
+  /** All that are left of a chain, or of every chain. */
+  takeBehind(chain?: string): readonly Item[] {
+    if (chain !== undefined) return this.chains.get(chain)?.splice(0) ?? []
+    return [...this.chains.keys()].flatMap((each) => this.takeBehind(each))
   }
 
   private isFirst(item: Item): boolean {

@@ -81,7 +81,10 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
     this.started = true
     const { wake } = this.settings
     if (wake !== undefined) {
-      this.unsubscribe = wake.topics.map((topic) => wake.hub.subscribe(topic, () => this.poll.wake()))
+      this.unsubscribe = wake.topics.map((topic) => wake.hub.subscribe(topic, () => {
+        this.poll.tell()
+        this.dispatcher.gate.check()
+      }))
     }
     void this.inTurn(() => this.loop(false)).catch(() => undefined)
   }
@@ -144,8 +147,9 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
     const { dispatcher } = this
     try {
       while (!this.isStopping) {
-        await dispatcher.gate.until(() => this.isStopping || dispatcher.wantsMore)
-        const open = untilEmpty ? await this.pull() : await this.pullUntilAnswered()
+        await dispatcher.gate.until(() => this.isStopping || dispatcher.wantsMore || this.hasNews)
+        const limit = dispatcher.wantsMore ? this.settings.batch : this.newsLimit
+        const open = untilEmpty ? await this.pull(limit) : await this.pullUntilAnswered(limit)
         if (open !== null) await this.take(open)
         else if (!untilEmpty) await this.rest()
         else if (dispatcher.isQuiet) return
@@ -158,12 +162,12 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
     }
   }
 
-  private async pull(): Promise<OpenBatch<Batch, Item> | null> {
+  private async pull(limit = this.settings.batch): Promise<OpenBatch<Batch, Item> | null> {
     if (this.isStopping) return null
     this.poll.beforePull()
     this.pulls += 1
     const askedAt = this.settings.time.monotonicMs()
-    const batch = await this.source.pull(this.settings.batch, this.stopping.signal)
+    const batch = await this.source.pull(limit, this.stopping.signal)
     if (batch === null || batch.items.length === 0) return null
     if (this.halted.signal.aborted) return this.giveBackUnheard(batch)
     this.idleTold = false
@@ -171,10 +175,10 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
     return this.dispatcher.open(batch, askedAt)
   }
 
-  private async pullUntilAnswered(): Promise<OpenBatch<Batch, Item> | null> {
+  private async pullUntilAnswered(limit: number): Promise<OpenBatch<Batch, Item> | null> {
     for (let failures = 1; ; failures += 1) {
       try {
-        return await this.pull()
+        return await this.pull(limit)
       } catch (error) {
         this.report.storeError('pull', error)
         await this.settings.time.pause(backoffMs(failures, this.settings.time.random), this.stopping.signal)
@@ -237,6 +241,15 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
     const releases = batch.items.map(({ id }) => ({ id, kind: 'release' as const }))
     this.source.settle(batch, releases).catch(() => undefined)
     return null
+  }
+
+  /** Somebody has committed work since the last pull, and it may go before what is held. */
+  private get hasNews(): boolean {
+    return this.poll.hasNews && this.dispatcher.mayLook
+  }
+
+  private get newsLimit(): number {
+    return Math.min(this.settings.batch, this.settings.concurrency)
   }
 
   private get isStopping(): boolean {

@@ -17,6 +17,8 @@ export interface RunnerItem {
    * delivered, those behind it are given back.
    */
   readonly chain?: string | undefined
+  /** Groups take turns: the items of one do not stand before those of another. */
+  readonly group?: string | undefined
 }
 
 /** Items under one claim, ours until its lease ends. */

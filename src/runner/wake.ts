@@ -45,12 +45,24 @@ export class Poll {
   private readonly maxMs: number
   private delayMs: number
   private woken = false
+  private news = false
   private cut: (() => void) | undefined
 
   constructor(maxMs: number) {
     this.maxMs = maxMs
     this.minMs = Math.min(POLL_MIN_MS, maxMs)
     this.delayMs = this.minMs
+  }
+
+  /** Somebody has told of work since the last pull began. */
+  get hasNews(): boolean {
+    return this.news
+  }
+
+  /** A wake-up from outside. */
+  tell(): void {
+    this.news = true
+    this.wake()
   }
 
   wake(): void {
@@ -62,6 +74,7 @@ export class Poll {
   /** Call before each pull: only later wake-ups are for the next one. */
   beforePull(): void {
     this.woken = false
+    this.news = false
   }
 
   /** There was work, so there may be more soon. */

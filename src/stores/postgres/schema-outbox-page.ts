@@ -48,8 +48,8 @@ begin
       order by seq + 0 limit p_late_limit),
     a.seqs, a.scopes, a.keys, a.times
   into page
-  from now, (select coalesce(array_agg(seq order by seq), '{}') as seqs, array_agg(scope order by seq) as scopes,
-                    array_agg(key order by seq) as keys, array_agg(created_at order by seq) as times from ahead) a;
+  from now, (select coalesce(array_agg(o.seq), '{}') as seqs, array_agg(o.scope) as scopes, array_agg(o.key) as keys,
+      array_agg(o.created_at) as times from (select * from ahead order by seq) o) a;
   return page;
 end $body$`
 
