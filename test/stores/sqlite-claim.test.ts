@@ -15,11 +15,11 @@ describe('plans', () => {
     await put(store, ...Array.from({ length: 2_000 }, (_, n) => message(n % 2 === 0 ? {} : { due: { at: n } })))
     await database.write((query) => query('analyze'))
     const { tables } = database
-    const { fail, bury, suspect, forget, expired, next, end, ...claiming } = claimStatements(tables)
+    const { fail, buryExpired, distrust, forgetExpired, expired, next, end, heldLines, ...claiming } = claimStatements(tables)
     const { get, dueSequences, logSequences, nextLane, nextTarget, listDead, listClaimed } = readStatements(tables)
     const statements = Object.entries({
       ...claiming, ...settleStatements(tables), get, dueSequences, logSequences, nextLane, nextTarget, listDead,
-      listClaimed, open: forget, openFailed: fail,
+      listClaimed, open: forgetExpired, openFailed: fail,
     })
     for (const [name, text] of statements) {
       const plan = await database.read((query) =>
@@ -28,7 +28,7 @@ describe('plans', () => {
       expect(costly, `${name}: ${plan.join(' / ')}`).toEqual([])
     }
     // The ending of claims reads the few claims there are.
-    for (const text of [expired, next, end, bury, suspect]) await database.read((query) => query(`explain ${text}`))
+    for (const text of [expired, next, end, buryExpired, distrust, heldLines]) await database.read((query) => query(`explain ${text}`))
   })
 
   test('an idle poll neither writes nor waits for a writer', async () => {
@@ -98,7 +98,7 @@ test('a lease that was shortened ends when it says', async () => {
 test('the history of failures of one message is bounded', async () => {
   const store = await migratedStore({ now: () => 1_000 })
   await put(store, message({ maxAttempts: 1_000_000 }))
-  for (let attempt = 1; attempt <= 130; attempt += 1) {
+  for (let attempt = 1; attempt <= 1_030; attempt += 1) {
     const claim = await take(store)
     await store.settle({
       token: claim?.token ?? '', scope: undefined,
@@ -106,8 +106,8 @@ test('the history of failures of one message is bounded', async () => {
     })
   }
   const kept = await store.database.read((query) => query('select attempt from waybill_outbox_failure order by id'))
-  expect(kept.map(({ attempt }) => Number(attempt))).toEqual(Array.from({ length: 100 }, (_, n) => n + 31))
-  expect((await take(store))?.messages[0]?.lastError).toBe('failure 130')
+  expect(kept.map(({ attempt }) => Number(attempt))).toEqual(Array.from({ length: 1_000 }, (_, n) => n + 31))
+  expect((await take(store))?.messages[0]?.lastError).toBe('failure 1030')
 })
 
 test('delivered history leaves by itself when its time is over', async () => {
