@@ -11,7 +11,8 @@ import { migrations, migrationTable } from './schema.js'
 
 /**
  * BEGIN IMMEDIATE comes before anything is read, so of several migrators one applies the steps and the others
- * find them applied, and no claim is under way while lanes change. SQLite rolls schema changes back like any other, so a kill leaves no half step.
+ * find them applied, and no claim is under way while lanes change. SQLite rolls schema changes back like any
+ * other, so a kill leaves no half step.
  */
 export async function migrate(database: SqliteDatabase, lanes: LaneOrderings): Promise<void> {
   const { tables: t, prefix } = database

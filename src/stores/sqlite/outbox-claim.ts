@@ -14,22 +14,45 @@
  * above all that was committed; AUTOINCREMENT keeps those of deleted rows from coming back. A reader that
  * sees `seq` = n therefore sees every row up to n that will ever exist.
  *
- * Everything else that is pending is a row of `outbox_due`, ordered by (available_at, seq): scheduled
- * messages, retries, released ones, suspects, and messages of other scopes that a scoped claim passed over on
- * its way through the log. A claim merges both, a log row standing at the time it was enqueued.
+ * Everything else that is pending is a row of `outbox_due`: scheduled messages, retries, released ones, suspects,
+ * and the members of lines.
+ *
+ * ## Two ways to choose
+ * A lane without an order whose messages are all of one scope is claimed as it lies: what is due, in the order of
+ * (available_at, seq), merged with the log, a log row standing at the time it was enqueued. That there is one scope
+ * only is known, not guessed: each row of the log is looked at once, in its index, before a claim takes from behind
+ * it, and the scheduled ones have their scopes in an index of their own (outbox-queue.ts).
+ *
+ * Otherwise messages go through lines (outbox-lines.ts): a claim first moves what lies ahead in the log, and what has
+ * become due, into the lines (outbox-arrival.ts), each message once and 2,000 in a transaction; between those the
+ * lock is free. Then it takes in turns from the lines that are open (outbox-turns.ts). With several scopes it reads
+ * the log to its end first, as the smallest backlog may lie behind the largest; with one scope it takes what one step
+ * has found. A queue that once had several scopes keeps its lines.
+ *
+ * ## Why the order of a key holds
+ * Numbers ascend in the order of the commits, and a line is read by number, so its front is the first of its key of
+ * all that were moved. What was not moved lies in the log behind `pos`, with higher numbers than all of the log that
+ * was. Only a scheduled message can stand in a line with a number behind `pos`, as enqueue put it there; while the log
+ * was not read to its end, nothing of a key is taken behind `pos`. Whatever closes a line is in the database, and is
+ * looked at, in the transaction that changes it: claimed members are counted, dead letters of a `block` lane carry
+ * their key, and settling, expiry, redriving, discarding and purging end with `arrangeLines`. So when a claim finds a
+ * line open, nothing of it is claimed, and nothing of it is in front of its front. From one line a claim takes
+ * successive members, until one that is not due, a suspect, or behind a dead letter.
  *
  * ## Steps
- * Before: `isAnythingDue`, on the reading connection, without a lock; an idle poll stops there and has
- * written nothing. Then, in one transaction that holds the write lock:
+ * Before: `isAnythingDue`, on the reading connection, without a lock; an idle poll stops there and has written
+ * nothing. A closed line is nothing due, however long it is. Then, in one transaction that holds the write lock:
  * 1. claims whose lease is over end (outbox-expiry.ts);
- * 2. candidates are read and chosen (outbox-candidates.ts); what the scan passed over goes to `outbox_due`;
- * 3. the claim and its messages are recorded, their due rows go, the position moves.
+ * 2. scopes are looked at, messages moved, candidates chosen; or the answer is `more`, and it goes on in another;
+ * 3. the claim and its messages are recorded, their due rows go, their lines close, the position moves.
  *
  * ## What can interleave
  * Nothing, inside the transaction: a second claim, a settle, an enqueue waits for the lock or runs before it.
- * Between `isAnythingDue` and the transaction anything may happen; the transaction reads everything again. A
- * settle that comes after its lease was ended here finds no claim and answers lost_claim; one that comes
- * before wins. A process killed before the commit has claimed nothing; killed after it, its lease expires.
+ * Between `isAnythingDue` and the transaction, and between two steps of one claim, anything may happen: another claim
+ * may move and take the same messages, an enqueue may add to the log or to a line, an operator may pause. Each step
+ * reads everything again, and none relies on the one before but for what that has committed. A settle that comes
+ * after its lease was ended here finds no claim and answers lost_claim; one that comes before wins. A process killed
+ * before the commit has claimed nothing; killed after it, its lease expires.
  */
 import { MAX_TIME } from '../../core/validate.js'
 import type { ClaimRequest, LaneOrdering, OutboxClaim } from '../../outbox/contract.js'

@@ -8,8 +8,9 @@ export type LineReaderStatements = ReturnType<typeof lineReaderStatements>
 
 export function lineReaderStatements(t: Tables) {
   return {
-    linesAfter: `select k.key, k.open_at, k.open_seq from ${t.outbox_key} k where k.lane = ?1 and k.target = ?2 and k.scope = ?3
-and k.open_at is not null and (k.open_at, k.open_seq) > (?4, ?5) order by k.open_at, k.open_seq limit ?6`,
+    linesAfter: `select k.key, k.open_at, k.open_seq from ${t.outbox_key} k
+where k.lane = ?1 and k.target = ?2 and k.scope = ?3 and k.open_at is not null
+and (k.open_at, k.open_seq) > (?4, ?5) order by k.open_at, k.open_seq limit ?6`,
     // [scope, key, place, seq]: those behind that place. Text, because JSON.parse rounds 64-bit numbers.
     members: `select j.key as line, (
   select json_group_array(json_array(cast(one.seq as text), one.place, one.available_at, one.attempts, one.suspect))
@@ -69,7 +70,8 @@ export class LineReader {
 
   read(lines: readonly Line[], count: number): void {
     const { lane, target } = this.#request
-    const asked = JSON.stringify(lines.map(({ head: { scope, key }, last }) => [scope, key, last.place, String(last.seq)]))
+    const asked = JSON.stringify(lines.map(({ head: { scope, key }, last }) => (
+      [scope, key, last.place, String(last.seq)])))
     for (const row of lines.length === 0 ? [] : this.#query(this.#sql.members, lane, target, asked, count)) {
       const line = lines[Number(row['line'])]
       if (line !== undefined) this.#add(line, JSON.parse(row['members'] as string) as readonly Member[], count)

@@ -65,11 +65,14 @@ export function arrangeLines(
     const name = JSON.stringify([scope, key])
     lines.set(name, { scope, key, held: held + (lines.get(name)?.held ?? 0) })
   }
-  const json = JSON.stringify([...lines.values()].map(({ scope, key, held }) => [scope, key, held]))
-  query(sql.countHeld, lane, target, json)
+  query(sql.countHeld, lane, target, jsonOfLines([...lines.values()]))
+  // A line that a claim takes from is closed by that alone.
+  const others = [...lines.values()].filter(({ held }) => held <= 0)
+  if (others.length === 0) return
+  const json = jsonOfLines(others)
+  query(sql.dropLines, lane, target, json)
   query(sql.openLines, lane, target, json, now)
   query(sql.watchFronts, lane, target, json)
-  query(sql.dropLines, lane, target, json)
 }
 
 /** A row of (lane, target, scope, key), of whatever queues. */
@@ -85,4 +88,8 @@ export function arrangeLinesOf(
     known.changes.push({ scope: row['scope'] as string, key: row['key'] as string, held: 0 })
   }
   for (const { queue, changes } of queues.values()) arrangeLines(query, sql, queue, changes, now)
+}
+
+function jsonOfLines(lines: readonly LineChange[]): string {
+  return JSON.stringify(lines.map(({ scope, key, held }) => [scope, key, held]))
 }

@@ -68,7 +68,8 @@ export function recordClaim(
   const lines = taken.flatMap(({ line }) => (
     line === undefined ? [] : [{ scope: line.scope, key: line.key, held: line.key === '' ? 0 : 1 }]))
   arrangeLines(query, sql, request, lines, now)
-  return { token, leaseExpiresAt, suspect, ordering, messages: readMessages(query, sql, taken, claimedMessage(claim, token)) }
+  const messages = readMessages(query, sql, taken, claimedMessage(claim, token))
+  return { token, leaseExpiresAt, suspect, ordering, messages }
 }
 
 type Show = (candidate: Candidate, body: SqlRow, past: SqlRow | undefined) => OutboxMessage

@@ -20,9 +20,10 @@ export function turnStatements(t: Tables) {
   return {
     oldestLines: `select k.scope, k.key, k.open_at, k.open_seq from ${t.outbox_key} k where ${open('')}
 order by k.open_at, k.open_seq limit ?3`,
-    firstOfEach: `with recursive s (scope) as (select ${nextScope('')}
-  union all select ${nextScope('and k.scope > s.scope')} from s where s.scope is not null)
-select s.scope, ${firstOf('key')}, ${firstOf('open_at')}, ${firstOf('open_seq')} from s where s.scope is not null`,
+    firstOfEach: `with recursive scopes (scope) as (select ${nextScope('')}
+  union all select ${nextScope('and k.scope > scopes.scope')} from scopes where scopes.scope is not null)
+select s.scope, ${firstOf('key')}, ${firstOf('open_at')}, ${firstOf('open_seq')}
+from scopes s where s.scope is not null`,
     firstOfThese: `select s.scope, ${firstOf('key')}, ${firstOf('open_at')}, ${firstOf('open_seq')}
 from (select value as scope from json_each(?3)) s`,
   }
@@ -68,7 +69,8 @@ function readHeads(
 ): { readonly heads: readonly Head[]; readonly isAll: boolean } {
   const { lane, target, scopes, limit } = request
   if (scopes !== undefined) {
-    return { heads: oldestFirst(query(sql.firstOfThese, lane, target, JSON.stringify([...new Set(scopes)]))), isAll: false }
+    const rows = query(sql.firstOfThese, lane, target, JSON.stringify([...new Set(scopes)]))
+    return { heads: oldestFirst(rows), isAll: false }
   }
   const heads = query(sql.oldestLines, lane, target, limit).map(head)
   const isAll = heads.length < limit

@@ -36,8 +36,8 @@ export function migrations(prefix: string): readonly Migration[] {
     {
       version: 1, name: 'outbox',
       statements: [
-        metaTable(t), ...messageTables(t, prefix), ...queueTables(t, prefix), ...claimTables(t), ...dueTables(t, prefix),
-        ...endTables(t, prefix),
+        metaTable(t), ...messageTables(t, prefix), ...queueTables(t, prefix), ...claimTables(t),
+        ...dueTables(t, prefix), ...endTables(t, prefix),
       ],
     },
   ]
