@@ -238,9 +238,15 @@ begin
       choice := outbox_choose(p_lane, p_target, p_scopes, q, page, v_ordering, p_limit, false, v_now);
     end if;
     choice.more := true;
+  elsif v_next.is_full and p_scopes is null and q.several_scopes then
+    -- Nothing is taken until the log has been read to its end, so that a scope behind another's backlog has its turn.
+    perform outbox_set_aside(p_lane, p_target, page.scopes,
+      array_fill(''::text, array[cardinality(page.seqs)]), page.seqs);
+    q := outbox_step(q, page, page.seqs[cardinality(page.seqs)]);
+    choice.more := true;
   else
-    if v_ordering = 'none' and p_scopes is null and not (q.several_scopes and (v_next.is_full
-        or cardinality(page.seqs) > p_limit or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target)))
+    if v_ordering = 'none' and p_scopes is null and not (q.several_scopes and (
+        cardinality(page.seqs) > p_limit or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target)))
       and not exists (select from outbox_due
         where not behind and lane = p_lane and target = p_target and available_at <= v_now) then
       choice.seqs := page.seqs;

@@ -1,7 +1,8 @@
 /**
  * Enqueue in the caller's transaction.
  *
- * Without a dedupe key it is one INSERT for every eight messages, and one more when some are scheduled.
+ * Without a dedupe key it is one INSERT for every eight messages, and one more when some are scheduled; in an
+ * ordered lane these also open their lines.
  * With keys, existing ones are read first, and nothing is written when one of them holds other content, so a
  * CONFLICT leaves the transaction as it was.
  *
@@ -47,9 +48,16 @@ returning seq`),
     insertKeys: bySize((rows) => `insert into ${t.outbox_dedupe} (scope, lane, target, dedupe_key, digest, seq)
 values ${Array.from({ length: rows }, (_, row) => `(${placeholders(1 + 6 * row, 6)})`).join(', ')}
 on conflict do nothing returning seq`),
-    insertDue: `insert into ${t.outbox_due} (seq, scope, lane, target, available_at, attempts, suspect, updated_at)
-select m.seq, m.scope, m.lane, m.target, m.available_at, 0, 0, m.created_at
-from json_each(?1) j cross join ${t.outbox_message} m on m.seq = j.value`,
+    insertDue: `insert into ${t.outbox_due} (seq, scope, lane, target, available_at, attempts, suspect, updated_at,
+  timed, place, key)
+select m.seq, m.scope, m.lane, m.target, m.available_at, 0, 0, m.created_at, 1, 0,
+  case when l.ordering <> 'none' then m.key end
+from json_each(?1) j cross join ${t.outbox_message} m on m.seq = j.value
+left join ${t.outbox_lane} l on l.lane = m.lane returning key`,
+    // Closed: a claim opens it after it has read what came before.
+    insertLines: `insert into ${t.outbox_key} (lane, target, scope, key, held)
+select d.lane, d.target, d.scope, d.key, 0
+from json_each(?1) j cross join ${t.outbox_due} d on d.seq = j.value where d.key is not null on conflict do nothing`,
     // cross join: keys first, each looked up by the primary key.
     findKeys: `select j.key as place, e.digest, e.seq from json_each(?1) j cross join ${t.outbox_dedupe} e
 on e.scope = j.value ->> 0 and e.lane = j.value ->> 1 and e.target = j.value ->> 2 and e.dedupe_key = j.value ->> 3`,
@@ -158,7 +166,10 @@ function* write(context: EnqueueContext, fresh: readonly NewMessage[]): SqlSteps
     return undefined
   }
   const scheduled = written.filter((_, place) => fresh[place]?.due !== null)
-  if (scheduled.length > 0) yield { text: sql.insertDue, params: [jsonOf(scheduled)] }
+  if (scheduled.length > 0) {
+    const rows = yield { text: sql.insertDue, params: [jsonOf(scheduled)] }
+    if (rows.some(({ key }) => key !== null)) yield { text: sql.insertLines, params: [jsonOf(scheduled)] }
+  }
   return written
 }
 

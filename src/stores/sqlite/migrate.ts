@@ -3,15 +3,18 @@ import { newTag } from '../../core/environment.js'
 import type { SqlRow } from '../../core/sql.js'
 import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { migrationChecksum, pendingMigrations, type Migration } from '../../sql/migrations.js'
+import type { LaneOrderings } from '../../outbox/contract.js'
 import type { SqliteDatabase } from './database.js'
 import { notMigrated } from './errors.js'
+import { declareLanes, laneStatements } from './lanes.js'
 import { migrations, migrationTable } from './schema.js'
 
 /**
  * BEGIN IMMEDIATE comes before anything is read, so of several migrators one applies the steps and the others
- * find them applied. SQLite rolls schema changes back like any other, so a kill leaves no half step.
+ * find them applied, and no claim is under way while lanes change. SQLite rolls schema changes back like any
+ * other, so a kill leaves no half step.
  */
-export async function migrate(database: SqliteDatabase): Promise<void> {
+export async function migrate(database: SqliteDatabase, lanes: LaneOrderings): Promise<void> {
   const { tables: t, prefix } = database
   await database.write((query) => {
     query(migrationTable(t))
@@ -22,6 +25,7 @@ export async function migrate(database: SqliteDatabase): Promise<void> {
         migration.version, migration.name, migrationChecksum(migration), database.now())
     }
     query(`insert or ignore into ${t.meta} (key, value) values ('tag', ?1)`, newTag(TAG_LENGTH))
+    declareLanes(query, laneStatements(t), lanes, database.now())
   })
 }
 

@@ -3,6 +3,8 @@
  * message that its claim held alone is dead-lettered here: of several, nobody knows which one was at fault.
  */
 import type { SqliteQuery } from '../../sql/sqlite-connection.js'
+import { arrangeLines, lineStatements } from './outbox-lines.js'
+import { burySql } from './outbox-rows.js'
 import type { Tables } from './tables.js'
 
 /** Claims ended in one transaction, at most 20,000 messages; the next claim goes on. */
@@ -14,20 +16,23 @@ export function expiryStatements(t: Tables) {
   // The claims of a store are few, and their open messages lie together; neither needs an index more.
   const open = `c.seq between ?2 and ?3 and c.claim = ?1`
   return {
+    ...lineStatements(t),
     expired: `select id, consumer, size, first_seq, last_seq from ${t.outbox_claim}
 where lane = ?1 and target = ?2 and lease_until <= ?3 order by lease_until, id limit ${MAX_ENDED}`,
     next: `select min(lease_until) as at from ${t.outbox_claim} where lane = ?1 and target = ?2`,
     fail: `insert into ${t.outbox_failure} (seq, attempt, at, consumer, error)
 select c.seq, c.attempts, ?4, ?5, 'lease expired' from ${t.outbox_claimed} c where ${open}`,
-    bury: `insert into ${t.outbox_dead} (seq, dead_at, attempts, available_at)
-select c.seq, ?4, c.attempts, c.available_at from ${t.outbox_claimed} c
-join ${t.outbox_message} m on m.seq = c.seq where ${open} and c.attempts >= m.max_attempts`,
-    suspect: `insert into ${t.outbox_due} (seq, scope, lane, target, available_at, attempts, suspect, updated_at)
+    heldLines: `select m.scope, c.key, count(*) as n from ${t.outbox_claimed} c
+join ${t.outbox_message} m on m.seq = c.seq where ${open} and c.key is not null group by m.scope, c.key`,
+    buryExpired: `${burySql(t, `from ${t.outbox_claimed} c join ${t.outbox_message} m on m.seq = c.seq`, '?4')}
+where ${open} and c.attempts >= m.max_attempts`,
+    distrust: `insert into ${t.outbox_due} (seq, scope, lane, target, available_at, attempts, suspect, updated_at,
+  timed, place, key)
 select m.seq, m.scope, m.lane, m.target, min(coalesce(c.available_at, m.available_at, m.created_at), ?4),
-  c.attempts, 1, ?4
+  c.attempts, 1, ?4, c.key is null, 0, c.key
 from ${t.outbox_claimed} c join ${t.outbox_message} m on m.seq = c.seq
 where ${open} and not (?5 = 1 and c.attempts >= m.max_attempts)`,
-    forget: `delete from ${t.outbox_claimed} as c where ${open}`,
+    forgetExpired: `delete from ${t.outbox_claimed} as c where ${open}`,
     end: `delete from ${t.outbox_claim} where id = ?1`,
   }
 }
@@ -40,10 +45,13 @@ export function endExpiredClaims(
     const { id, first_seq: first, last_seq: last, size } = claim as Record<string, bigint>
     if (id === undefined || first === undefined || last === undefined || size === undefined) continue
     query(sql.fail, id, first, last, now, claim['consumer'] as string)
-    if (size === 1n) query(sql.bury, id, first, last, now)
-    query(sql.suspect, id, first, last, now, size)
-    query(sql.forget, id, first, last)
+    const lines = query(sql.heldLines, id, first, last).map(({ scope, key, n }) => (
+      { scope: scope as string, key: key as string, held: -Number(n) }))
+    if (size === 1n) query(sql.buryExpired, id, first, last, now)
+    query(sql.distrust, id, first, last, now, size)
+    query(sql.forgetExpired, id, first, last)
     query(sql.end, id)
+    arrangeLines(query, sql, { lane, target }, lines, now)
   }
   const at = query(sql.next, lane, target)[0]?.['at']
   return at === null || at === undefined ? null : Number(at)

@@ -17,12 +17,12 @@ export const STATE_COLUMNS = `case when c.seq is not null then 'claimed' when v.
     as available_at,
   coalesce(d.attempts, c.attempts, v.attempts, x.attempts, 0) as attempts,
   coalesce(d.updated_at, k.claimed_at, v.delivered_at, x.dead_at, m.created_at) as updated_at,
-  k.token, k.consumer, k.lease_until`
+  k.token, k.consumer, k.lease_until, r.redriven_at`
 
 export function stateJoins(t: Tables): string {
   return `left join ${t.outbox_due} d on d.seq = m.seq left join ${t.outbox_claimed} c on c.seq = m.seq
   left join ${t.outbox_claim} k on k.id = c.claim left join ${t.outbox_delivered} v on v.seq = m.seq
-  left join ${t.outbox_dead} x on x.seq = m.seq`
+  left join ${t.outbox_dead} x on x.seq = m.seq left join ${t.outbox_redriven} r on r.seq = m.seq`
 }
 
 export function lastErrorOf(t: Tables): string {
@@ -39,6 +39,24 @@ export function leaveKeysSql(t: Tables): string {
 select m.scope, m.lane, m.target, m.dedupe_key
 from json_each(?1) j cross join ${t.outbox_message} m on m.seq = j.value
 where m.dedupe_key is not null) and seq in (select value from json_each(?1))`
+}
+
+/** Claimed messages become dead letters at `at`; those of a `block` lane's lines stay in their lines. */
+export function burySql(t: Tables, fromClaimed: string, at: string): string {
+  return `insert into ${t.outbox_dead} (seq, dead_at, attempts, available_at, lane, target, scope, key)
+select c.seq, ${at}, c.attempts, c.available_at, b.lane, iif(b.lane is null, null, o.target),
+  iif(b.lane is null, null, o.scope), iif(b.lane is null, null, c.key)
+${fromClaimed} left join ${t.outbox_message} o on c.key is not null and o.seq = c.seq
+left join ${t.outbox_lane} b on b.lane = o.lane and b.ordering = 'block'`
+}
+
+/** Failures kept per message, the newest: a message may be given a million attempts. */
+export const MAX_FAILURES = 1_000
+
+/** Of message ?1. */
+export function pruneFailuresSql(t: Tables): string {
+  return `delete from ${t.outbox_failure} where seq = ?1 and id <= (select id from ${t.outbox_failure}
+where seq = ?1 order by id desc limit 1 offset ${MAX_FAILURES})`
 }
 
 /** A row of MESSAGE_COLUMNS, STATE_COLUMNS and `last_error`. */
@@ -62,6 +80,7 @@ export function toMessage(tag: string, row: SqlRow): OutboxMessage {
     claimToken: optional(row['token'] as string | null),
     leaseExpiresAt: row['lease_until'] === null ? undefined : Number(row['lease_until']),
     lastError: optional(row['last_error'] as string | null),
+    redrivenAt: row['redriven_at'] === null ? undefined : Number(row['redriven_at']),
     createdAt: Number(row['created_at']),
     updatedAt: Number(row['updated_at']),
   }

@@ -8,41 +8,40 @@ import { MAX_TIME } from '../../core/validate.js'
 import type { ExtendRequest, SettleAnswer, SettleOutcome, SettleRequest } from '../../outbox/contract.js'
 import { parseMessageId } from '../../outbox/message-id.js'
 import type { SqliteQuery } from '../../sql/sqlite-connection.js'
-import { jsonOf, leaveKeysSql } from './outbox-rows.js'
+import { arrangeLines, lineStatements } from './outbox-lines.js'
+import { burySql, jsonOf, leaveKeysSql, pruneFailuresSql, MAX_FAILURES } from './outbox-rows.js'
 import type { Tables } from './tables.js'
-
-/** Failures kept per message, the newest: a message may be given a million attempts. */
-const MAX_FAILURES = 100
 
 export type SettleStatements = ReturnType<typeof settleStatements>
 
 export function settleStatements(t: Tables) {
   const claimedOf = `from json_each(?1) j cross join ${t.outbox_claimed} c on c.seq = `
   return {
-    claimByToken: `select id, consumer, suspect, open from ${t.outbox_claim} where token = ?1`,
+    ...lineStatements(t),
+    claimByToken: `select id, lane, target, consumer, suspect, open from ${t.outbox_claim} where token = ?1`,
     // One row that JSON.parse unfolds: handing 500 rows of five columns to JavaScript takes longer than
     // finding them.
     openMessages: `select json_group_array(json_array(j.key, c.attempts, m.max_attempts, m.scope,
-  m.dedupe_key is not null)) as open
+  m.dedupe_key is not null, c.key)) as open
 ${claimedOf}j.value join ${t.outbox_message} m on m.seq = c.seq where c.claim = ?2`,
     deliver: `insert into ${t.outbox_delivered} (seq, delivered_at, attempts, available_at)
 select c.seq, ?2, c.attempts, c.available_at ${claimedOf}j.value`,
-    bury: `insert into ${t.outbox_dead} (seq, dead_at, attempts, available_at)
-select c.seq, ?2, c.attempts, c.available_at ${claimedOf}j.value`,
+    bury: burySql(t, `${claimedOf}j.value`, '?2'),
     removeMessages: `delete from ${t.outbox_message} where seq in (select value from json_each(?1))`,
     removeFailures: `delete from ${t.outbox_failure} where seq in (select value from json_each(?1))`,
+    removeRedriven: `delete from ${t.outbox_redriven} where seq in (select value from json_each(?1))`,
     leaveKeys: leaveKeysSql(t),
     // [seq, available_at or null for its place before, 1 when the attempt is given back, suspect]
-    requeue: `insert into ${t.outbox_due} (seq, scope, lane, target, available_at, attempts, suspect, updated_at)
+    requeue: `insert into ${t.outbox_due} (seq, scope, lane, target, available_at, attempts, suspect, updated_at,
+  timed, place, key)
 select m.seq, m.scope, m.lane, m.target,
   coalesce(j.value ->> 1, min(coalesce(c.available_at, m.available_at, m.created_at), ?2)),
-  max(c.attempts - (j.value ->> 2), 0), j.value ->> 3, ?2
+  max(c.attempts - (j.value ->> 2), 0), j.value ->> 3, ?2, c.key is null, 0, c.key
 ${claimedOf}j.value ->> 0 join ${t.outbox_message} m on m.seq = c.seq`,
     // [seq, error]
     fail: `insert into ${t.outbox_failure} (seq, attempt, at, consumer, error)
 select c.seq, c.attempts, ?2, ?3, j.value ->> 1 ${claimedOf}j.value ->> 0`,
-    pruneFailures: `delete from ${t.outbox_failure} where seq = ?1 and id <= (select id from ${t.outbox_failure}
-where seq = ?1 order by id desc limit 1 offset ${MAX_FAILURES})`,
+    pruneFailures: pruneFailuresSql(t),
     forget: `delete from ${t.outbox_claimed} where seq in (select value from json_each(?1))`,
     closeClaim: `delete from ${t.outbox_claim} where id = ?1`,
     shrinkClaim: `update ${t.outbox_claim} set open = ?2 where id = ?1`,
@@ -63,13 +62,18 @@ export interface SettleContext {
 }
 
 /** A row of `openMessages`. */
-type OpenMessage = readonly [place: number, attempts: number, maxAttempts: number, scope: string, keyed: 0 | 1]
+type OpenMessage = readonly [
+  place: number, attempts: number, maxAttempts: number, scope: string, deduped: 0 | 1, key: string | null,
+]
 
 /** A message of this claim with the outcome that the call has for it. */
 interface Ending {
   readonly seq: bigint
   readonly attempts: number
-  readonly keyed: boolean
+  readonly deduped: boolean
+  readonly scope: string
+  /** Of its ordered line. */
+  readonly key: string | null
   readonly outcome: SettleOutcome
   readonly answer: SettleAnswer
 }
@@ -111,10 +115,12 @@ export function extend(
   return expiresAt
 }
 
-function endingOf(seq: bigint, [, attempts, maxAttempts, , keyed]: OpenMessage, outcome: SettleOutcome): Ending {
+function endingOf(
+  seq: bigint, [, attempts, maxAttempts, scope, deduped, key]: OpenMessage, outcome: SettleOutcome,
+): Ending {
   const answer = outcome.kind === 'ack' ? 'delivered' : outcome.kind === 'release' ? 'released'
     : outcome.kind === 'dead' || attempts >= maxAttempts ? 'dead_lettered' : 'requeued'
-  return { seq, attempts, keyed: keyed === 1, outcome, answer }
+  return { seq, attempts, scope, key, deduped: deduped === 1, outcome, answer }
 }
 
 function apply(query: SqliteQuery, context: SettleContext, claim: SqlRow, endings: readonly Ending[]): void {
@@ -140,15 +146,18 @@ function apply(query: SqliteQuery, context: SettleContext, claim: SqlRow, ending
   const open = Number(claim['open']) - endings.length
   if (open === 0) query(sql.closeClaim, claim['id'] as bigint)
   else query(sql.shrinkClaim, claim['id'] as bigint, open)
+  const lines = endings.flatMap(({ scope, key }) => (key === null ? [] : [{ scope, key, held: -1 }]))
+  arrangeLines(query, sql, { lane: claim['lane'] as string, target: claim['target'] as string }, lines, now)
 }
 
 function deliver(query: SqliteQuery, context: SettleContext, delivered: readonly Ending[]): void {
   const { sql, now, retainDelivered } = context
-  const keyed = delivered.filter((ending) => ending.keyed)
-  if (keyed.length > 0) query(sql.leaveKeys, sequencesOf(keyed), now)
+  const deduped = delivered.filter((ending) => ending.deduped)
+  if (deduped.length > 0) query(sql.leaveKeys, sequencesOf(deduped), now)
   if (retainDelivered) query(sql.deliver, sequencesOf(delivered), now)
   else {
     query(sql.removeFailures, sequencesOf(delivered))
+    query(sql.removeRedriven, sequencesOf(delivered))
     query(sql.removeMessages, sequencesOf(delivered))
   }
 }

@@ -8,17 +8,21 @@ import {
   runSteps, runStepsSync, type SqlExecutor, type SqlRow, type SqlSteps, type SyncSqlExecutor,
 } from '../../core/sql.js'
 import type {
-  ClaimRequest, ExtendRequest, ListFilter, OutboxCapabilities, OutboxClaim, OutboxStats, OutboxStore, PurgeRequest,
-  PurgeResult, SettleAnswer, SettleRequest, StatsFilter,
+  ClaimRequest, DeadAnswer, ExtendRequest, FailedAttempt, LaneOrderings, ListFilter, OutboxCapabilities, OutboxClaim,
+  OutboxSettings, OutboxStats, OutboxStore, PauseRequest, PurgeRequest, PurgeResult, ResolveDeadRequest, SettleAnswer,
+  SettleRequest, StatsFilter,
 } from '../../outbox/contract.js'
 import { parseMessageId } from '../../outbox/message-id.js'
 import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/message.js'
 import type { Migration } from '../../sql/migrations.js'
+import type { SqliteQuery } from '../../sql/sqlite-connection.js'
 import type { SqliteDatabase } from './database.js'
 import { enqueueStatements, enqueueSteps, type AssignedNumbers, type EnqueueStatements } from './enqueue.js'
 import { mayBeExhausted, toWaybillError } from './errors.js'
+import { laneStatements, readSettings, setPaused, type LaneStatements } from './lanes.js'
 import { migrate, stateSql, tagOf } from './migrate.js'
-import { claim, claimStatements, isAnythingDue, type ClaimStatements } from './outbox-claim.js'
+import { claim, claimStatements, isAnythingDue, type ClaimContext, type ClaimStatements } from './outbox-claim.js'
+import { deadStatements, failures, resolveDead, type DeadStatements } from './outbox-dead.js'
 import { purge, purgeStatements, type PurgeStatements } from './outbox-purge.js'
 import { get, list, readStatements, stats, type ReadStatements } from './outbox-read.js'
 import { extend, settle, settleStatements, type SettleStatements } from './outbox-settle.js'
@@ -41,6 +45,8 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
   readonly #settle: SettleStatements
   readonly #read: ReadStatements
   readonly #purge: PurgeStatements
+  readonly #dead: DeadStatements
+  readonly #lanes: LaneStatements
   readonly #migrations: readonly Migration[]
   readonly #sequenceName: string
   readonly #numbers: AssignedNumbers = { highest: 0n }
@@ -55,6 +61,8 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
     this.#settle = settleStatements(tables)
     this.#read = readStatements(tables)
     this.#purge = purgeStatements(tables)
+    this.#dead = deadStatements(tables)
+    this.#lanes = laneStatements(tables)
     this.#migrations = migrations(prefix)
     this.#sequenceName = `${prefix}outbox_message`
   }
@@ -96,10 +104,9 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
     const tag = await this.#readTag()
     if (request.scopes?.length === 0) return null
     const { database } = this
-    for (;;) {
+    for (let step = 0; ; step += 1) {
       if (!await database.read((query) => isAnythingDue(query, this.#claim, request, database.now()))) return null
-      const context = (): { sql: ClaimStatements; tag: string; now: number } => (
-        { sql: this.#claim, tag, now: database.now() })
+      const context = (): ClaimContext => ({ sql: this.#claim, tag, now: database.now(), step })
       const claimed = await database.write((query) => claim(query, context(), request))
       if (claimed !== 'more') return claimed
     }
@@ -115,7 +122,7 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
       if (retainDelivered) {
         purge(query, this.#purge, {
           deliveredOlderThanMs: this.#retainDeliveredMs, deadOlderThanMs: undefined, dedupeOlderThanMs: undefined,
-          limit: 2 * answers.length, scope: undefined,
+          limit: 2 * answers.length, scope: undefined, dryRun: false,
         }, now)
       }
       return answers
@@ -146,11 +153,33 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
 
   async purge(request: PurgeRequest): Promise<PurgeResult> {
     await this.#readTag()
-    return this.database.write((query) => purge(query, this.#purge, request, this.database.now()))
+    const work = (query: SqliteQuery): PurgeResult => purge(query, this.#purge, request, this.database.now())
+    return request.dryRun ? this.database.read(work) : this.database.write(work)
   }
 
-  async migrate(): Promise<void> {
-    await migrate(this.database)
+  async failures(id: string, scope: ScopeId | undefined): Promise<readonly FailedAttempt[]> {
+    const seq = parseMessageId(await this.#readTag(), id)
+    if (seq === undefined) return []
+    return this.database.read((query) => failures(query, this.#dead, seq, scope))
+  }
+
+  async resolveDead(request: ResolveDeadRequest): Promise<readonly DeadAnswer[]> {
+    const tag = await this.#readTag()
+    return this.database.write((query) => resolveDead(query, this.#dead, tag, request, this.database.now()))
+  }
+
+  async setPaused(request: PauseRequest): Promise<void> {
+    await this.#readTag()
+    await this.database.write((query) => setPaused(query, this.#lanes, request))
+  }
+
+  async settings(): Promise<OutboxSettings> {
+    await this.#readTag()
+    return this.database.read((query) => readSettings(query, this.#lanes))
+  }
+
+  async migrate(lanes: LaneOrderings = {}): Promise<void> {
+    await migrate(this.database, lanes)
   }
 
   /** What `migrate` would run on a fresh file. */

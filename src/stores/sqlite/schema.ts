@@ -2,9 +2,12 @@
  * The tables.
  *
  * A message is a row that is written once, at enqueue, and never updated. Its state is the side table that
- * names it: `due` (pending, waiting for a time), `claimed`, `delivered`, `dead`. Named by none, it waits in
- * the log, behind the position of its queue. So an enqueue is one plain INSERT, and delivered history does
- * not lie in a claim's way.
+ * names it: `due` (pending, waiting for a time or in a line), `claimed`, `delivered`, `dead`. Named by none, it
+ * waits in the log, behind the position of its queue. So an enqueue is one plain INSERT, and delivered history
+ * does not lie in a claim's way.
+ *
+ * Lines, of a queue with several scopes or an ordered lane, are rows of `due` with a key, and a row of
+ * `outbox_key` for each line: outbox-lines.ts.
  *
  * The open messages of a claim are rows keyed by seq, with the claim's number. Measured, claiming and acking
  * 100,000 messages in batches of 500, in µs a message (better-sqlite3 / libsql; 3.4 / 3.7 without any record
@@ -32,7 +35,10 @@ export function migrations(prefix: string): readonly Migration[] {
   return [
     {
       version: 1, name: 'outbox',
-      statements: [metaTable(t), ...messageTables(t, prefix), ...claimTables(t), ...stateTables(t, prefix)],
+      statements: [
+        metaTable(t), ...messageTables(t, prefix), ...queueTables(t, prefix), ...claimTables(t),
+        ...dueTables(t, prefix), ...endTables(t, prefix),
+      ],
     },
   ]
 }
@@ -80,14 +86,6 @@ function messageTables(t: Tables, prefix: string): string[] {
     // Only for counting: a scheduled message is claimed by its row in due.
     `create index ${index('outbox_message_scheduled')} on ${t.outbox_message} (lane, target, scope, available_at)
   where available_at is not null`,
-    // pos: everything of the log up to it has been handed on. next_expiry: no claim's lease ends before it.
-    `create table ${t.outbox_queue} (
-  lane text not null,
-  target text not null,
-  pos integer not null,
-  next_expiry integer,
-  primary key (lane, target)
-) strict, without rowid`,
     // digest: of the content. left_at: when the message was delivered or removed.
     `create table ${t.outbox_dedupe} (
   scope text not null,
@@ -100,6 +98,47 @@ function messageTables(t: Tables, prefix: string): string[] {
   primary key (scope, lane, target, dedupe_key)
 ) strict, without rowid`,
     `create index ${index('outbox_dedupe_age')} on ${t.outbox_dedupe} (left_at) where left_at is not null`,
+  ]
+}
+
+function queueTables(t: Tables, prefix: string): string[] {
+  const index = (name: string): string => quoteIdentifier(prefix + name)
+  return [
+    // pos: everything of the log up to it has been handed on. next_expiry: no claim's lease ends before it.
+    // scope: the only one seen in the log up to `seen`. lined: there are several, so messages go through lines.
+    `create table ${t.outbox_queue} (
+  lane text not null,
+  target text not null,
+  pos integer not null,
+  next_expiry integer,
+  scope text,
+  seen integer not null,
+  lined integer not null,
+  primary key (lane, target)
+) strict, without rowid`,
+    // Those that were declared; the others are not ordered.
+    `create table ${t.outbox_lane} (lane text primary key, ordering text not null) strict, without rowid`,
+    // Target '': all of the lane's.
+    `create table ${t.outbox_pause} (
+  lane text not null,
+  target text not null,
+  primary key (lane, target)
+) strict, without rowid`,
+    // A line. held: how many of it are claimed. open_at, open_seq: its front, when that may be claimed.
+    `create table ${t.outbox_key} (
+  lane text not null,
+  target text not null,
+  scope text not null,
+  key text not null,
+  held integer not null,
+  open_at integer,
+  open_seq integer,
+  primary key (lane, target, scope, key)
+) strict, without rowid`,
+    `create index ${index('outbox_key_order')} on ${t.outbox_key} (lane, target, open_at, open_seq)
+  where open_at is not null`,
+    `create index ${index('outbox_key_scope_order')} on ${t.outbox_key} (lane, target, scope, open_at, open_seq)
+  where open_at is not null`,
   ]
 }
 
@@ -120,19 +159,22 @@ function claimTables(t: Tables): string[] {
   first_seq integer not null,
   last_seq integer not null
 ) strict`,
+    // key: of the ordered line that waits for it.
     `create table ${t.outbox_claimed} (
   seq integer primary key,
   claim integer not null,
   attempts integer not null,
-  available_at integer
+  available_at integer,
+  key text
 ) strict`,
   ]
 }
 
-/** `available_at` of a message that has left `due` or the log: null stands for the time its own row names. */
-function stateTables(t: Tables, prefix: string): string[] {
+function dueTables(t: Tables, prefix: string): string[] {
   const index = (name: string): string => quoteIdentifier(prefix + name)
   return [
+    // key: in the line of that key of its scope; '' in the line of the scope's messages without an order; null in
+    // none. place: in front of seq there. timed: claims watch its time.
     `create table ${t.outbox_due} (
   seq integer primary key,
   scope text not null,
@@ -141,10 +183,22 @@ function stateTables(t: Tables, prefix: string): string[] {
   available_at integer not null,
   attempts integer not null,
   suspect integer not null,
-  updated_at integer not null
+  updated_at integer not null,
+  timed integer not null,
+  place integer not null,
+  key text
 ) strict`,
-    `create index ${index('outbox_due_order')} on ${t.outbox_due} (lane, target, available_at, seq)`,
-    `create index ${index('outbox_due_scope_order')} on ${t.outbox_due} (lane, target, scope, available_at, seq)`,
+    `create index ${index('outbox_due_order')} on ${t.outbox_due} (lane, target, suspect, available_at, seq, scope)
+  where timed = 1`,
+    `create index ${index('outbox_due_line')} on ${t.outbox_due} (lane, target, scope, key, place, seq)
+  where key is not null`,
+  ]
+}
+
+/** `available_at` of a message that has left `due` or the log: null stands for the time its own row names. */
+function endTables(t: Tables, prefix: string): string[] {
+  const index = (name: string): string => quoteIdentifier(prefix + name)
+  return [
     `create table ${t.outbox_delivered} (
   seq integer primary key,
   delivered_at integer not null,
@@ -152,13 +206,22 @@ function stateTables(t: Tables, prefix: string): string[] {
   available_at integer
 ) strict`,
     `create index ${index('outbox_delivered_age')} on ${t.outbox_delivered} (delivered_at)`,
+    // lane to key: of the line that it closes, or null.
     `create table ${t.outbox_dead} (
   seq integer primary key,
   dead_at integer not null,
   attempts integer not null,
-  available_at integer
+  available_at integer,
+  lane text,
+  target text,
+  scope text,
+  key text
 ) strict`,
     `create index ${index('outbox_dead_age')} on ${t.outbox_dead} (dead_at)`,
+    `create index ${index('outbox_dead_line')} on ${t.outbox_dead} (lane, target, scope, key, seq)
+  where key is not null`,
+    // The latest time, as long as the message is stored.
+    `create table ${t.outbox_redriven} (seq integer primary key, redriven_at integer not null) strict`,
     // The history of failed attempts; it lives as long as its message.
     `create table ${t.outbox_failure} (
   id integer primary key,
