@@ -1,7 +1,7 @@
 /** Failures of the program itself, and how any failure is told: what happened, and what to do next. */
 import { isWaybillError, type WaybillErrorCode } from '../core/errors.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
-import { maskSecrets } from './masking.js'
+import { maskSecrets } from '../core/masking.js'
 import { oneLine } from './printable.js'
 
 export interface CliErrorOptions {

@@ -2,10 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { failureOf, usageError } from './cli-error.js'
+import { deadCommand } from './commands/dead.js'
 import { demoCommand } from './commands/demo.js'
+import { doctorCommand } from './commands/doctor.js'
 import { initCommand } from './commands/init.js'
 import { listCommand } from './commands/list.js'
 import { migrateCommand } from './commands/migrate.js'
+import { pauseCommand, resumeCommand } from './commands/pause.js'
+import { purgeCommand } from './commands/purge.js'
 import { relayCommand } from './commands/relay.js'
 import { showCommand } from './commands/show.js'
 import { statsCommand } from './commands/stats.js'
@@ -31,10 +35,11 @@ function createProgram(context: Context): Command {
     .version(version(), '-v, --version', 'print the version')
     .addHelpText('after', '\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 unhealthy, 130 interrupted.')
   const commands = [
-    demoCommand, initCommand, migrateCommand, relayCommand, listCommand, showCommand, statsCommand,
+    demoCommand, initCommand, migrateCommand, relayCommand, listCommand, showCommand, statsCommand, deadCommand,
+    purgeCommand, pauseCommand, resumeCommand, doctorCommand,
   ].map((create) => create(context))
   for (const command of commands) program.addCommand(command)
-  for (const command of [program, ...commands]) {
+  for (const command of [program, ...commands.flatMap((each) => [each, ...each.commands])]) {
     command.exitOverride().showSuggestionAfterError().configureOutput({
       writeOut: (text) => io.stdout.write(text),
       // Help that was not asked for. Errors are told by `report`.
@@ -68,12 +73,22 @@ function report(thrown: unknown, argv: readonly string[], context: Context): Exi
 
 function usageOf(error: CommanderError, argv: readonly string[], context: Context): Error {
   const message = error.message.replace(/^error: /, '')
-  const names = createProgram(context).commands.map((command) => command.name())
-  const name = names.find((each) => argv.includes(each))
-  return usageError(message, `\`waybill ${name === undefined ? '' : `${name} `}--help\` lists what there is`)
+  const path: string[] = []
+  let command = createProgram(context)
+  for (const word of argv) {
+    const next = command.commands.find((each) => each.name() === word)
+    if (next === undefined) continue
+    path.push(word)
+    command = next
+  }
+  return usageError(message, `\`${['waybill', ...path].join(' ')} --help\` lists what there is`)
 }
 
+let knownVersion: string | undefined
+
 function version(): string {
+  if (knownVersion !== undefined) return knownVersion
   const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
+  knownVersion = (JSON.parse(manifest) as { version: string }).version
+  return knownVersion
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { maskSecrets } from '../../src/cli/masking.js'
+import { maskSecrets } from '../../src/core/masking.js'
 import { runCli, temporaryFolder } from './program.js'
 
 const SECRET = 'hunter2'

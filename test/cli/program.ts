@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The width of the terminal; undefined means that nobody looks. */
   readonly columns?: number
+  /** How high it is. */
+  readonly rows?: number
   /** Receives the function that sends a signal. */
   readonly onListen?: (send: (signal: StopSignal) => void) => void
   /** Called with each piece of stdout. */
@@ -46,6 +48,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
     cwd: options.cwd ?? ROOT,
     isTerminal: options.columns !== undefined,
     columns: () => options.columns,
+    rows: () => options.rows,
     onStop(listener) {
       listeners.add(listener)
       options.onListen?.((signal) => [...listeners].forEach((each) => each(signal)))
