@@ -19,7 +19,8 @@ export class LiveFrame {
   draw(lines: readonly string[]): void {
     // A cursor cannot go up beyond the screen: a higher frame would leave its top behind at every turn.
     const room = Math.max(1, (this.#io.rows() ?? DEFAULT_ROWS) - 1)
-    const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), `… ${lines.length - room + 1} more lines`]
+    const hidden = lines.length - room + 1
+    const shown = hidden < 2 ? lines : [...lines.slice(0, room - 1), `… ${hidden} more lines`]
     const up = this.#drawn === 0 ? '' : `\u001b[${Math.min(this.#drawn, room)}A\r`
     this.#io.stdout.write(up + shown.map((line) => `${line}${TO_LINE_END}\n`).join('') + TO_SCREEN_END)
     this.#drawn = shown.length

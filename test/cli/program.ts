@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly columns?: number
   /** How high it is. */
   readonly rows?: number
+  /** How far the program's clock goes at each look; undefined means the real one. */
+  readonly tickMs?: number
   /** Receives the function that sends a signal. */
   readonly onListen?: (send: (signal: StopSignal) => void) => void
   /** Called with each piece of stdout. */
@@ -35,6 +37,7 @@ export interface RunResult {
 export async function runCli(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const out: Buffer[] = []
   const err: string[] = []
+  let ticks = 0
   const listeners = new Set<(signal: StopSignal) => void>()
   const io: Io = {
     stdout: {
@@ -54,7 +57,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
       options.onListen?.((signal) => [...listeners].forEach((each) => each(signal)))
       return () => void listeners.delete(listener)
     },
-    now: () => Date.now(),
+    now: () => options.tickMs === undefined ? Date.now() : (ticks += options.tickMs),
   }
   const code = await run(argv, io)
   if (listeners.size > 0) throw new Error('the program still listens for signals')

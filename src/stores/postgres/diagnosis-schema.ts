@@ -1,6 +1,7 @@
 /** Whether the schema is the one that this version needs, unchanged, and the role may use it. */
 import { ok, problem, skipped, someOf, warning, type Finding } from '../../core/diagnosis.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
+import { NEXT_MIGRATE, schemaFinding } from '../../sql/schema-finding.js'
 import type { Ask, Check } from './diagnosis-check.js'
 import { expectedSchema } from './expected-schema.js'
 
@@ -32,7 +33,6 @@ where n.nspname = $1 and exists (
 const DEAD_ROWS = `
 select s.relname as name, s.n_dead_tup::text as dead from pg_stat_all_tables s
 where s.schemaname = $1 and s.n_dead_tup > 100000 and s.n_dead_tup > 5 * s.n_live_tup order by s.n_dead_tup desc`
-const MIGRATE = 'run `waybill migrate`'
 
 export const SCHEMA_CHECKS: readonly Check[] = [
   { name: 'schema', look: schema },
@@ -48,26 +48,10 @@ function table(ask: Ask, name: string): string {
 
 async function schema(ask: Ask): Promise<Finding> {
   const [row] = await ask.rows('select to_regclass($1) is not null as present', table(ask, 'migration'))
-  if (row?.['present'] !== true) return problem('schema', `there are no tables in schema ${ask.schema}`, MIGRATE)
+  if (row?.['present'] !== true) return problem('schema', `there are no tables in schema ${ask.schema}`, NEXT_MIGRATE)
   const applied = await ask.rows(`select version, checksum from ${table(ask, 'migration')} order by version`)
-  const { migrations } = expectedSchema()
-  const latest = migrations.at(-1)?.version ?? 0
-  const versions = new Map(applied.map(({ version, checksum }) => [Number(version), String(checksum)]))
-  const newer = [...versions.keys()].filter((version) => version > latest)
-  if (newer.length > 0) {
-    return problem('schema', `version ${Math.max(...newer)}, newer than ${latest}, which this program knows`,
-      'upgrade the package here')
-  }
-  const changed = migrations.filter(({ version, checksum }) => (versions.get(version) ?? checksum) !== checksum)
-  if (changed.length > 0) {
-    return problem('schema', `applied as another text: ${someOf(changed.map(({ version, name }) => `${version} ${name}`))}`,
-      'restore the schema from a backup, or migrate a fresh one')
-  }
-  const missing = migrations.filter(({ version }) => !versions.has(version))
-  if (missing.length > 0) {
-    return problem('schema', `not applied: ${someOf(missing.map(({ version, name }) => `${version} ${name}`))}`, MIGRATE)
-  }
-  return ok('schema', `version ${latest} in schema ${ask.schema}`)
+  return schemaFinding(expectedSchema().migrations, applied.map(({ version, checksum }) =>
+    ({ version: Number(version), checksum: String(checksum) })))
 }
 
 async function objects(ask: Ask): Promise<Finding> {
@@ -135,9 +119,11 @@ async function privileges(ask: Ask): Promise<Finding> {
 
 async function autovacuum(ask: Ask): Promise<Finding> {
   const name = 'autovacuum'
-  const [row] = await ask.rows(`select current_setting('autovacuum') as runs, current_setting('track_counts') as counts`)
+  const [row] = await ask.rows(
+    `select current_setting('autovacuum') as runs, current_setting('track_counts') as counts`)
   if (row?.['runs'] !== 'on' || row['counts'] !== 'on') {
-    return warning(name, 'off for the whole server: tables that change grow without end', 'turn autovacuum and track_counts on')
+    return warning(name, 'off for the whole server: tables that change grow without end',
+      'turn autovacuum and track_counts on')
   }
   const off = (await ask.rows(AUTOVACUUM_OFF, ask.schema)).map((each) => String(each['name']))
   if (off.length > 0) {

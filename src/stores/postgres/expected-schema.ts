@@ -1,9 +1,9 @@
 /** What the migrations make, read from their own text, so that it cannot differ from them. */
-import type { AppliedMigration } from '../../sql/migrations.js'
+import type { NamedMigration } from '../../sql/schema-finding.js'
 import { migrationSql } from './schema.js'
 
 export interface ExpectedSchema {
-  readonly migrations: readonly (AppliedMigration & { readonly name: string })[]
+  readonly migrations: readonly NamedMigration[]
   readonly tables: ReadonlySet<string>
   readonly indexes: ReadonlySet<string>
   readonly functions: ReadonlySet<string>
@@ -12,8 +12,8 @@ export interface ExpectedSchema {
 }
 
 const STEP = /insert into migration \(version, name, checksum\) values \((\d+), '(\w+)', '([0-9a-f]+)'\)/g
-const OBJECT = new RegExp('^\\s*(create|drop)\\s+(?:or replace\\s+)?(?:unique\\s+)?(?:unlogged\\s+)?(table|index|function)\\s+'
-  + '(?:if (?:not )?exists\\s+)?(\\w+)', 'gim')
+const OBJECT = new RegExp('^\\s*(create|drop)\\s+(?:or replace\\s+)?(?:unique\\s+)?(?:unlogged\\s+)?'
+  + '(table|index|function)\\s+(?:if (?:not )?exists\\s+)?(\\w+)', 'gim')
 const UPDATE = /\bupdate (outbox_\w+)/g
 
 export function expectedSchema(): ExpectedSchema {

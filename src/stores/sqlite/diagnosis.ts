@@ -8,7 +8,9 @@ import { dirname } from 'node:path'
 import { ok, problem, skipped, someOf, spanText, warning, type Finding } from '../../core/diagnosis.js'
 import { monotonicMs, pause } from '../../core/environment.js'
 import { isWaybillError, WaybillError } from '../../core/errors.js'
+import { quoteIdentifier } from '../../sql/identifier.js'
 import { migrationChecksum } from '../../sql/migrations.js'
+import { NEXT_MIGRATE, schemaFinding } from '../../sql/schema-finding.js'
 import type { SqliteConnection, SqliteEngine } from '../../sql/sqlite-connection.js'
 import { toWaybillError } from './errors.js'
 import { migrations } from './schema.js'
@@ -31,7 +33,6 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'], [0x517b, 'SMB'], [0xff534d42, 'CIFS'], [0xfe534d42, 'SMB'], [0x01021997, '9p'],
   [0x5346414f, 'AFS'], [0x00c36400, 'Ceph'], [0x0bd00bd0, 'Lustre'], [0x01161970, 'GFS2'],
 ])
-const MIGRATE = 'run `waybill migrate`'
 
 /** One finding per check, in order. @throws STORE_UNAVAILABLE, DRIVER_MISSING. */
 export async function diagnoseSqlite(options: DiagnosisOptions): Promise<readonly Finding[]> {
@@ -135,27 +136,12 @@ async function integrity({ query }: SqliteConnection, options: DiagnosisOptions)
 }
 
 function schema({ query }: SqliteConnection, prefix: string): Finding {
-  const known = migrations(prefix)
-  const latest = known.at(-1)?.version ?? 0
   const [table] = query('select 1 from sqlite_master where type = ?1 and name = ?2', 'table', `${prefix}migration`)
-  if (table === undefined) return problem('schema', `there are no tables that begin with ${prefix}`, MIGRATE)
-  const applied = new Map(query(`select version, checksum from "${prefix.replaceAll('"', '""')}migration"`)
-    .map((row) => [Number(row['version']), String(row['checksum'])]))
-  const newer = [...applied.keys()].filter((version) => version > latest)
-  if (newer.length > 0) {
-    return problem('schema', `version ${Math.max(...newer)}, newer than ${latest}, which this program knows`,
-      'upgrade the package here')
-  }
-  const changed = known.filter((each) => applied.has(each.version) && applied.get(each.version) !== migrationChecksum(each))
-  if (changed.length > 0) {
-    return problem('schema', `applied as another text: ${someOf(changed.map(({ version, name }) => `${version} ${name}`))}`,
-      'restore the file from a backup, or migrate a fresh one')
-  }
-  const missing = known.filter(({ version }) => !applied.has(version))
-  if (missing.length > 0) {
-    return problem('schema', `not applied: ${someOf(missing.map(({ version, name }) => `${version} ${name}`))}`, MIGRATE)
-  }
-  return ok('schema', `version ${latest}`)
+  if (table === undefined) return problem('schema', `there are no tables that begin with ${prefix}`, NEXT_MIGRATE)
+  const applied = query(`select version, checksum from ${quoteIdentifier(`${prefix}migration`)}`)
+  return schemaFinding(
+    migrations(prefix).map((each) => ({ ...each, checksum: migrationChecksum(each) })),
+    applied.map(({ version, checksum }) => ({ version: Number(version), checksum: String(checksum) })))
 }
 
 const OBJECT = /^\s*(create|drop)\s+(?:unique\s+)?(table|index)\s+(?:if (?:not )?exists\s+)?"((?:[^"]|"")+)"/i
@@ -187,7 +173,9 @@ async function writeLock(connection: SqliteConnection, { lockedMs = 5_000 }: Dia
     } catch (thrown) {
       const error = toWaybillError(thrown)
       if (error.code === 'CORRUPT') return damaged('write_lock')
-      if (error.code !== 'TRANSACTION_ABORTED') return skipped('write_lock', 'cannot be taken: the file may not be written')
+      if (error.code !== 'TRANSACTION_ABORTED') {
+        return skipped('write_lock', 'cannot be taken: the file may not be written')
+      }
     }
     if (monotonicMs() - startedMs >= lockedMs) {
       return problem('write_lock', `another connection has held it for more than ${spanText(lockedMs)}`,
