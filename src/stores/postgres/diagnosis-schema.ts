@@ -13,9 +13,9 @@ const FUNCTIONS = `
 select distinct p.proname as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = $1`
 const SEQUENCE = `
 select s.seqcache::text as cache, s.seqincrement::text as increment, s.seqcycle as cycles,
-  (select a.attnum from pg_attribute a where a.attrelid = $1::regclass and a.attname = 'xid') as xid,
-  (select a.attnum from pg_attribute a where a.attrelid = $1::regclass and a.attname = 'seq') as seq
-from pg_sequence s where s.seqrelid = pg_get_serial_sequence($1, 'seq')::regclass`
+  (select a.attnum from pg_attribute a where a.attrelid = $1::text::regclass and a.attname = 'xid') as xid,
+  (select a.attnum from pg_attribute a where a.attrelid = $1::text::regclass and a.attname = 'seq') as seq
+from pg_sequence s where s.seqrelid = pg_get_serial_sequence($1::text, 'seq')::regclass`
 const TABLE_PRIVILEGES = `
 select c.relname as name, p.privilege
 from pg_class c join pg_namespace n on n.oid = c.relnamespace,
