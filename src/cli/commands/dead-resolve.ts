@@ -71,7 +71,8 @@ async function resolveIds(
   for (let from = 0; from < ids.length && !stopped.aborted; from += PAGE) {
     const page = ids.slice(from, from + PAGE)
     const found = await outbox[action](page)
-    page.forEach((id, index) => answers.push({ id, answer: found[index] ?? 'not_dead' }))
+    // Masked, because what was typed need not be an id.
+    page.forEach((id, index) => answers.push({ id: output.masked(id), answer: found[index] ?? 'not_dead' }))
   }
   const notDead = answers.filter(({ answer }) => answer === 'not_dead').length
   const interrupted = answers.length < ids.length
