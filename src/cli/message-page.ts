@@ -27,7 +27,7 @@ interface Happening {
 }
 
 /** Oldest first. Of things at one time, in the order in which they can only have happened. */
-export function timelineOf(message: OutboxMessage, failures: readonly FailedAttempt[], mask: Mask): Happening[] {
+function timelineOf(message: OutboxMessage, failures: readonly FailedAttempt[], mask: Mask): Happening[] {
   const { status, createdAt, updatedAt, redrivenAt } = message
   const ends: Happening[] = status === 'delivered' ? [{ at: updatedAt, what: 'delivered' }]
     : status === 'dead_letter' ? [{ at: updatedAt, what: 'became a dead letter' }] : []

@@ -2,7 +2,7 @@
 
 const MASK = '***'
 // Greedy up to the last @, because a password may hold one that somebody forgot to escape.
-const IN_AUTHORITY = /([a-z][a-z0-9+.-]*:\/\/[^\s:@/"'`]*:)[^\s"'`]*(?=@)/gi
+const IN_AUTHORITY = /([a-z][a-z0-9+.-]{0,30}:\/\/[^\s:@/"'`]*:)[^\s"'`]*(?=@)/gi
 const WITHOUT_SCHEME = /(^|[\s"'`(=/])([\w.-]+:)(?!\/\/)[^\s@"'`]+(?=@[\w.-]+)/g
 const SECRET_WORD = '(?:password|passwd|pwd|passphrase|secret|token|signature|credentials?|api[_-]?key|access[_-]?key)'
 const PARAMETER = new RegExp(`([?&;,\\s{(]|^)([\\w.-]{0,64}${SECRET_WORD}=)[^&\\s"'\`;,]+`, 'gi')

@@ -39,7 +39,7 @@ declare global {
 const folder = temporaryFolder()
 const real = memory() as Store
 const store: Store = { ...real, close: async () => undefined }
-let ids: string[] = []
+const ids: string[] = []
 
 beforeAll(async () => {
   // An export is a live binding: one file that is loaded once has another content at each run.
@@ -140,11 +140,12 @@ function randomConfig(kind: number, pick: <T>(items: readonly T[]) => T): unknow
   const anything = [
     undefined, null, 0, -1, NaN, '', 'x', true, [], {}, () => 1, Symbol('s'), 1n, new Date(NaN), { outbox: 1 }, { outbox: {} },
     Object.create(null), [{}], [null], [{ handlers: {} }], [{ handlers: { mailer: 1 } }], [{ lane: '', handlers: { a: () => 1 } }],
+    { mailer: { ordering: 'skip' } }, { other: { ordering: 'none' } }, { x: null },
     [{ lane: 'default', handlers: { mailer: () => { throw new Error('no') } }, concurrency: -1 }], new Proxy({}, {}),
   ] as const
   if (kind < 20) return { store }
   if (kind === 20) return pick(anything)
   if (kind === 21) return { store, relays: [{ handlers: { mailer: () => undefined }, pollMaxMs: 50 }] }
-  const field = pick(['url', 'store', 'schema', 'events', 'codec', 'relays', 'other', '__proto__'])
+  const field = pick(['url', 'store', 'schema', 'events', 'codec', 'lanes', 'relays', 'other', '__proto__'])
   return field === 'store' || field === 'url' ? { [field]: pick(anything) } : { store, [field]: pick(anything) }
 }
