@@ -10,6 +10,7 @@ import {
   postgresJsDatabase, postgresJsDriver, type PostgresJsSql, type PostgresJsTransaction,
 } from './drivers/postgres-js.js'
 import type { Store } from './store.js'
+import { diagnosePostgres } from './stores/postgres/diagnosis.js'
 import { PostgresOutboxStore } from './stores/postgres/outbox.js'
 import { migrationSql } from './stores/postgres/schema.js'
 
@@ -68,6 +69,7 @@ function createStore<Handle>(
     migrationSql: () => migrationSql(schema),
     notify: (topic) => outbox.notify(topic),
     listen: (onTopic, signal) => outbox.listen(onTopic, signal),
+    diagnose: () => diagnosePostgres(database, { schema }),
     close: () => outbox.close(),
   }
 }

@@ -6,6 +6,7 @@ import { assertDuration } from './core/validate.js'
 import { sqliteDriver, sqliteEngine, type SqliteEngineName, type SqliteHandle } from './drivers/sqlite.js'
 import type { Store, SyncStore } from './store.js'
 import { openSqlite } from './stores/sqlite/database.js'
+import { diagnoseSqlite } from './stores/sqlite/diagnosis.js'
 import { SqliteOutboxStore } from './stores/sqlite/outbox.js'
 
 export { sqliteDriver, type SqliteEngineName, type SqliteHandle }
@@ -38,8 +39,9 @@ export type SqliteStore = Store<SqliteHandle, SqlExecutor> & { readonly sync: Sy
  * @throws DRIVER_MISSING naming the command that installs an engine; CONFIG_INVALID for `:memory:`.
  */
 export function sqlite(options: SqliteOptions): SqliteStore {
-  const { path, engine, prefix, synchronous, busyTimeoutMs, now } = options
-  const database = openSqlite({ path, engine: sqliteEngine(engine), prefix, synchronous, busyTimeoutMs, now })
+  const { path, prefix, synchronous, busyTimeoutMs, now } = options
+  const engine = sqliteEngine(options.engine)
+  const database = openSqlite({ path, engine, prefix, synchronous, busyTimeoutMs, now })
   const watchEveryMs = assertDuration('watchEveryMs', options.watchEveryMs ?? 20, 1, 60_000)
   const driver = sqliteDriver()
   const outbox = new SqliteOutboxStore(database, {
@@ -58,6 +60,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
     migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => outbox.migratePrint(),
     listen: (onTopic, signal) => database.watch(() => onTopic(''), watchEveryMs, signal),
+    diagnose: () => diagnoseSqlite({ path, engine, prefix: database.prefix }),
     close: () => outbox.close(),
   }
 }

@@ -2,6 +2,7 @@
  * A store as `createWaybill` takes it: one database with a contract for each noun, the caller's kind of transaction,
  * and whatever the database offers to wake others.
  */
+import type { Finding } from './core/diagnosis.js'
 import type { SyncSqlExecutor } from './core/sql.js'
 import type { LaneOrderings, OutboxStore } from './outbox/contract.js'
 import type { NewMessage, EnqueueResult } from './outbox/message.js'
@@ -23,6 +24,12 @@ export interface Store<Handle = unknown, Tx = unknown> {
   notify?(topic: string): Promise<void>
   /** Calls back with topics that other processes told, or '' for "anything", until the signal aborts. */
   listen?(onTopic: (topic: string) => void, signal: AbortSignal): void
+  /**
+   * Looks at the database for what would break Waybill's promises. Changes nothing, and takes seconds at most. What
+   * can be asked through the contracts, such as dead letters, is not part of it.
+   * @throws STORE_UNAVAILABLE when it cannot connect.
+   */
+  diagnose?(): Promise<readonly Finding[]>
   close(): Promise<void>
 }
 

@@ -1,7 +1,7 @@
 /** Failures of the program itself, and how any failure is told: what happened, and what to do next. */
 import { isWaybillError, type WaybillErrorCode } from '../core/errors.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
-import { maskSecrets } from './masking.js'
+import { maskSecrets } from '../core/masking.js'
 import { oneLine } from './printable.js'
 
 export interface CliErrorOptions {
@@ -34,13 +34,12 @@ export interface Failure {
   readonly message: string
   readonly next: string
   readonly exitCode: ExitCode
-  /** For `--verbose`. */
-  readonly stack: string
 }
 
 const NEXT: Partial<Record<WaybillErrorCode, string>> = {
   CONFIG_INVALID: 'correct the URL or the configuration and run this again',
   DRIVER_MISSING: 'install it and run this again',
+  LANE_MISMATCH: 'run `waybill migrate` with this configuration, or correct its lanes',
   NOT_MIGRATED: 'run `waybill migrate` against this database',
   STORE_UNAVAILABLE: 'check that the database is there and that the URL is right',
   TRANSACTION_ABORTED: 'run this again; somebody else was writing',
@@ -48,10 +47,9 @@ const NEXT: Partial<Record<WaybillErrorCode, string>> = {
 }
 
 export function failureOf(thrown: unknown): Failure {
-  const stack = maskSecrets(stackOf(thrown))
   if (thrown instanceof CliError) {
     const { code, message, next, exitCode } = thrown
-    return { code, message: tellable(message), next, exitCode, stack }
+    return { code, message: tellable(message), next, exitCode }
   }
   if (isWaybillError(thrown)) {
     const { code } = thrown
@@ -60,7 +58,6 @@ export function failureOf(thrown: unknown): Failure {
       message: tellable(withCause(thrown)),
       next: NEXT[code] ?? 'run this again with --verbose to see where it comes from',
       exitCode: code === 'CONFIG_INVALID' || code === 'VALIDATION' ? EXIT.usage : EXIT.failed,
-      stack,
     }
   }
   return {
@@ -68,7 +65,6 @@ export function failureOf(thrown: unknown): Failure {
     message: tellable(thrown instanceof Error ? thrown.message || thrown.name : String(thrown)),
     next: 'run this again with --verbose to see where it comes from',
     exitCode: EXIT.failed,
-    stack,
   }
 }
 
@@ -87,7 +83,8 @@ function tellable(message: string): string {
   return oneLine(maskSecrets(message.replaceAll(/\s*\n\s*/g, ' ').trim()))
 }
 
-function stackOf(thrown: unknown): string {
+/** For `--verbose`, with what caused it. */
+export function stackOf(thrown: unknown): string {
   const stacks: string[] = []
   for (let each = thrown; stacks.length < 5; each = each.cause) {
     stacks.push(each instanceof Error ? each.stack ?? each.message : String(each))

@@ -85,17 +85,20 @@ async function findJiti(path: string): Promise<Jiti> {
 /** What may be in a configuration, and what it must be. */
 const FIELDS: Readonly<Record<keyof WaybillConfig, (value: unknown) => string | undefined>> = {
   url: (value) => (typeof value === 'string' && value.trim() !== '' ? undefined : 'must be a URL or a path'),
-  store: (value) => (isObject(value) && isObject(value['outbox']) ? undefined : 'must be a store'),
+  store: (value) => (isStore(value) ? undefined : 'must be a store'),
   schema: (value) => (typeof value === 'string' ? undefined : 'must be a string'),
   events: (value) => (isObject(value) ? undefined : 'must come from defineEvents'),
   lanes: (value) => (isObject(value) ? undefined : 'must be an object of lanes'),
-  codec: (value) => (isObject(value) ? undefined : 'must be a codec'),
+  codec: (value) => (hasMethods(value, ['encode', 'decode']) ? undefined : 'must be a codec'),
   relays: (value) => (Array.isArray(value) && value.every(isObject) ? undefined : 'must be an array'),
 }
 
 function check(name: string, config: unknown): WaybillConfig {
   const next = `see WaybillConfig, or write \`export const config = defineConfig({ … })\``
   if (!isObject(config)) throw invalid(`${name} exports no config`, next)
+  if (config['url'] !== undefined && config['store'] !== undefined) {
+    throw invalid(`${name}: url and store exclude each other`, 'keep one of the two')
+  }
   for (const [field, value] of Object.entries(config)) {
     if (!Object.hasOwn(FIELDS, field)) {
       throw invalid(`${name}: ${field} is not one of ${Object.keys(FIELDS).join(', ')}`, next)
@@ -103,14 +106,21 @@ function check(name: string, config: unknown): WaybillConfig {
     const problem = value === undefined ? undefined : FIELDS[field as keyof WaybillConfig](value)
     if (problem !== undefined) throw invalid(`${name}: ${field} ${problem}`, next)
   }
-  if (config['url'] !== undefined && config['store'] !== undefined) {
-    throw invalid(`${name}: url and store exclude each other`, 'keep one of the two')
-  }
   return config
 }
 
 function invalid(message: string, next: string): CliError {
   return new CliError('CONFIG_INVALID', message, { next, exitCode: EXIT.usage })
+}
+
+/** Enough to tell a store from what was meant to become one, such as its options. */
+function isStore(value: unknown): boolean {
+  return hasMethods(value, ['bind', 'transaction', 'migrate', 'close'])
+    && hasMethods(value['outbox'], ['enqueueMany', 'claim', 'settle', 'list', 'stats', 'settings'])
+}
+
+function hasMethods(value: unknown, names: readonly string[]): value is Record<string, unknown> {
+  return isObject(value) && names.every((name) => typeof value[name] === 'function')
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

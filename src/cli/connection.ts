@@ -15,13 +15,14 @@ import { CliError, usageError } from './cli-error.js'
 import { loadConfig, type LoadedConfig } from './config-file.js'
 import { EXIT } from './exit-codes.js'
 import type { Io } from './io.js'
-import { maskSecrets } from './masking.js'
+import { maskSecrets } from '../core/masking.js'
 import type { DatabaseFlags } from './options.js'
 
 export type Connected = ReturnType<typeof createWaybill<unknown, unknown, EventDefinitions>>
 
 export interface Connection {
   readonly waybill: Connected
+  readonly store: Store
   readonly loaded: LoadedConfig | undefined
   /** What it is connected to and who says so, without secrets. */
   readonly description: string
@@ -52,7 +53,7 @@ async function connect(io: Io, flags: DatabaseFlags, options: ConnectOptions): P
   }
   const { store, name } = address === undefined ? givenStore(loaded) : openStore(address, schema, options)
   const waybill = createWaybill({ store, events: config?.events ?? {}, codec: config?.codec, lanes: config?.lanes })
-  return { waybill, loaded, address: name, description: `${name} (${address?.from ?? loaded?.path ?? ''})` }
+  return { waybill, store, loaded, address: name, description: `${name} (${address?.from ?? loaded?.path ?? ''})` }
 }
 
 /** Connects, works, and lets go, whatever happens. */

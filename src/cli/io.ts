@@ -15,6 +15,8 @@ export interface Io {
   readonly isTerminal: boolean
   /** How wide the terminal is, now. Undefined where there is none. */
   readonly columns: () => number | undefined
+  /** How high it is. */
+  readonly rows: () => number | undefined
   /** Calls back for every SIGINT and SIGTERM until the returned function is called. */
   readonly onStop: (listener: (signal: StopSignal) => void) => () => void
   readonly now: () => number

@@ -21,6 +21,7 @@ const exitCode = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   isTerminal: process.stdout.isTTY === true,
   columns: () => (process.stdout.isTTY === true ? process.stdout.columns : undefined),
+  rows: () => (process.stdout.isTTY === true ? process.stdout.rows : undefined),
   onStop(listener) {
     for (const signal of STOP_SIGNALS) process.on(signal, listener)
     return () => {

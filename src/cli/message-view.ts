@@ -1,22 +1,31 @@
 /** A message as the program shows it: fields for JSON, text for people. */
+import { maskHeaders } from '../core/masking.js'
+import type { FailedAttempt } from '../outbox/contract.js'
 import type { OutboxMessage } from '../outbox/message.js'
-import { maskSecrets } from './masking.js'
 import { manyLines } from './printable.js'
 
+/** Takes secrets out of a text. */
+export type Mask = (text: string) => string
+
 /** All but the payload, of which only the size. Absent optionals are left out. */
-export function messageSummary({ payload, lastError, claimToken: _, ...rest }: OutboxMessage): object {
+export function messageSummary(message: OutboxMessage, mask: Mask): object {
+  const { payload, lastError, headers, claimToken: _, ...rest } = message
   return {
     ...rest,
+    headers: maskHeaders(headers),
     payloadBytes: payload.byteLength,
-    ...(lastError === undefined ? {} : { lastError: maskSecrets(lastError) }),
+    ...(lastError === undefined ? {} : { lastError: mask(lastError) }),
   }
 }
 
-/** `payload` when it is JSON, else `payloadText` or `payloadBase64`. */
-export function messageDocument(message: OutboxMessage): object {
+/** `payload` when it is JSON, else `payloadText` or `payloadBase64`; and `failures`. */
+export function messageDocument(message: OutboxMessage, failures: readonly FailedAttempt[], mask: Mask): object {
   const text = textOf(message.payload)
   const json = isJson(message.contentType) ? parse(text) : undefined
-  const summary = messageSummary(message)
+  const summary = {
+    ...messageSummary(message, mask),
+    failures: failures.map((failure) => ({ ...failure, error: mask(failure.error) })),
+  }
   if (json !== undefined) return { ...summary, payload: json.value }
   if (text !== undefined) return { ...summary, payloadText: text }
   return { ...summary, payloadBase64: Buffer.from(message.payload).toString('base64') }

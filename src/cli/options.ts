@@ -57,13 +57,34 @@ export function integer(min: number, max: number): (value: string) => number {
   }
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const MAX_TIMER_MS = 2 ** 31 - 1
+/** A hundred years, which is what the outbox takes. */
+const MAX_AGE_MS = 3_155_760_000_000
 
-/** Milliseconds from `500ms`, `30s`, `2m`, `1h`; a bare number is milliseconds. */
+/** What a timer can wait: milliseconds from `500ms`, `30s`, `2m`, `1h`; a bare number is milliseconds. */
 export function duration(value: string): number {
-  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value) ?? []
-  const ms = Math.round(Number(amount) * (UNIT_MS[unit] ?? 1))
-  if (amount === '' || ms > MAX_TIMER_MS) throw new InvalidArgumentError('Write it as 500ms, 30s or 2m.')
+  const ms = milliseconds(value, 'ms')
+  if (ms === undefined || ms > MAX_TIMER_MS) throw new InvalidArgumentError('Write it as 500ms, 30s or 2m.')
   return ms
+}
+
+/** How old something is: `30m`, `12h`, `7d`. Never a bare number: 7 for days would be seven milliseconds. */
+export function age(value: string): number {
+  const ms = milliseconds(value, undefined)
+  if (ms === undefined || ms > MAX_AGE_MS) throw new InvalidArgumentError('Write it as 30m, 12h or 7d.')
+  return ms
+}
+
+/** How often something is repeated. */
+export function interval(value: string): number {
+  const ms = duration(value)
+  if (ms < 100 || ms > 86_400_000) throw new InvalidArgumentError('It must be from 100ms to 1d.')
+  return ms
+}
+
+function milliseconds(value: string, defaultUnit: string | undefined): number | undefined {
+  const [, amount = '', unit = defaultUnit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(value) ?? []
+  const size = UNIT_MS[unit ?? '']
+  return amount === '' || size === undefined ? undefined : Math.round(Number(amount) * size)
 }

@@ -1,7 +1,7 @@
 /** The two streams, and how they look: plain, coloured on a terminal, or JSON. */
 import { styleText } from 'node:util'
 import type { Io } from './io.js'
-import { maskSecrets } from './masking.js'
+import { maskSecrets, secretValues } from '../core/masking.js'
 
 export type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 
@@ -10,9 +10,11 @@ export class Output {
   readonly verbose: boolean
   readonly #io: Io
   readonly #coloured: boolean
+  readonly #secrets: readonly string[]
 
   constructor(io: Io, options: { readonly json: boolean; readonly verbose: boolean }) {
     this.#io = io
+    this.#secrets = secretValues(io.env)
     this.json = options.json
     this.verbose = options.verbose
     this.#coloured = io.isTerminal && !options.json && !io.env['NO_COLOR'] && io.env['TERM'] !== 'dumb'
@@ -33,7 +35,12 @@ export class Output {
   }
 
   errorLine(text: string): void {
-    this.#io.stderr.write(`${maskSecrets(text)}\n`)
+    this.#io.stderr.write(`${this.masked(text)}\n`)
+  }
+
+  /** Without passwords, keys, and the values of secret variables of the environment. */
+  masked(text: string): string {
+    return maskSecrets(text, this.#secrets)
   }
 
   styled(format: Format, text: string): string {

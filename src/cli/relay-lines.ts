@@ -2,7 +2,6 @@
 import type { EventDefinitions } from '../outbox/events.js'
 import type { Relay } from '../outbox/relay.js'
 import { describeError } from '../core/errors.js'
-import { maskSecrets } from './masking.js'
 import type { Format, Output } from './output.js'
 import { oneLine, padEnd } from './printable.js'
 
@@ -32,7 +31,7 @@ export function tellOutcomes(relay: Relay<EventDefinitions>, output: Output, now
 }
 
 function tellOne({ format, ...told }: Told, output: Output, at: number): void {
-  const error = told.error === undefined ? undefined : maskSecrets(told.error)
+  const error = told.error === undefined ? undefined : output.masked(told.error)
   if (output.json) return output.document({ at, ...told, ...(error === undefined ? {} : { error }) })
   const { event, lane, target, id, attempt, ms, retryInMs } = told
   const details = [

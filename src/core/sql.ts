@@ -68,6 +68,8 @@ export interface SqlDatabase {
   readonly executor: SqlExecutor
   /** Commits when `work` resolves, rolls back when it rejects. `handle` is the client's own transaction. */
   transaction<T>(work: (executor: SqlExecutor, handle: unknown) => Promise<T>): Promise<T>
+  /** One connection for several statements, each in a transaction of its own. Absent where none can be lent. */
+  session?<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T>
   /**
    * Calls back for each notification until the signal aborts, reconnecting by itself.
    * Absent where the database cannot notify.

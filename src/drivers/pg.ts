@@ -66,6 +66,7 @@ export function pgDatabase(pool: PgPool, options: PgDatabaseOptions): SqlDatabas
   return {
     executor: pgExecutor(pool, options.prepare),
     transaction: (work) => inTransaction(pool, options.prepare, work),
+    session: (work) => inSession(pool, options.prepare, work),
     listen: (channel, onNotify, signal) => void listen(pool, channel, onNotify, signal),
     close: async () => {
       if (options.owned) await (pool as unknown as { end(): Promise<void> }).end()
@@ -97,6 +98,21 @@ async function inTransaction<T>(
       await client.query({ text: 'rollback' }).catch((failure: unknown) => { broken = asError(failure) })
       throw error
     }
+  } finally {
+    client.removeListener?.('error', onError)
+    client.release(broken)
+  }
+}
+
+async function inSession<T>(
+  pool: PgPool, prepare: boolean, work: (executor: SqlExecutor) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  const onError = (error: Error): void => { broken = error }
+  client.on?.('error', onError)
+  try {
+    return await work(pgExecutor(client, prepare))
   } finally {
     client.removeListener?.('error', onError)
     client.release(broken)

@@ -11,6 +11,8 @@ export interface PostgresJsTransaction {
 export interface PostgresJsSql {
   unsafe: PostgresJsTransaction['unsafe']
   begin(work: (tx: PostgresJsTransaction) => Promise<unknown>): Promise<unknown>
+  /** Since 3.4. */
+  reserve?(): PromiseLike<Pick<PostgresJsTransaction, 'unsafe'> & { release(): void }>
   listen(
     channel: string, onNotify: (payload: string) => void, onListen?: () => void,
   ): PromiseLike<{ unlisten(): Promise<void> }>
@@ -54,6 +56,16 @@ export function postgresJsDatabase(sql: PostgresJsSql, options: { prepare: boole
     async transaction<T>(work: (executor: SqlExecutor, handle: unknown) => Promise<T>): Promise<T> {
       return await sql.begin((tx) => work(postgresJsExecutor(tx, options.prepare), tx)) as T
     },
+    ...(sql.reserve === undefined ? {} : {
+      async session<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+        const reserved = await sql.reserve!()
+        try {
+          return await work(postgresJsExecutor(reserved, options.prepare))
+        } finally {
+          reserved.release()
+        }
+      },
+    }),
     listen(channel, onNotify, signal) {
       // The client keeps this subscription through reconnects by itself, and calls back after each.
       Promise.resolve(sql.listen(channel, onNotify, () => onNotify(''))).then((subscription) => {

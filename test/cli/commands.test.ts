@@ -75,7 +75,7 @@ function commandTests(open: () => Place): void {
     expect(await cli(['list'])).toMatchObject({ code: 0, stdout: 'no messages\n' })
     expect(await cli(['stats'])).toMatchObject({ code: 0, stdout: 'no messages\n' })
     expect(await json('list')).toEqual({ messages: [], next: null })
-    expect(await json('stats')).toEqual({ queues: [] })
+    expect(await json('stats')).toEqual({ queues: [], paused: [] })
   })
 
   test('list filters', async () => {
@@ -159,5 +159,54 @@ function commandTests(open: () => Place): void {
     expect((await json<{ queues: object[] }>('stats', '--scope', 'tenant-7')).queues).toMatchObject([{ ready: 1 }])
     const { stdout } = await cli(['stats'])
     expect(stdout).toMatch(/^LANE\/TARGET +READY +SCHEDULED +CLAIMED +DELIVERED +DEAD +OLDEST READY\nbulk\/billing +1 /)
+  })
+
+  test('pause and resume', async () => {
+    expect(await json('pause', '--lane', 'bulk')).toMatchObject({ paused: true })
+    expect(await json('stats', '--lane', 'bulk')).toMatchObject({ queues: [{ paused: true }], paused: [{ lane: 'bulk', target: null }] })
+    expect(await createWaybill({ store: place.store }).outbox.claim({ lane: 'bulk', target: 'billing', consumer: 'c' })).toBeNull()
+    expect(await json('resume', '--lane', 'bulk')).toMatchObject({ paused: false, stillPaused: [] })
+  })
+
+  test('dead letters: seen, redriven, dead again, discarded', async () => {
+    const dead = ids[3]!
+    expect(await json<Listed>('dead', 'list')).toMatchObject({ messages: [{ id: dead }], next: null })
+    expect(await json('show', dead)).toMatchObject({ failures: [{ attempt: 1, consumer: 'test', error: 'HTTP 422 from https://u:***@shop.example\nmore' }] })
+    expect((await cli(['dead', 'show', dead])).stdout).toMatch(/Z {2}enqueued\n.*Z {2}attempt 1 failed {2}test {2}HTTP 422.*\n.*Z {2}became a dead letter\n/)
+    expect(await cli(['dead', 'redrive', dead, ids[0]!])).toMatchObject({ code: 1, stdout: `${dead}  redriven\n${ids[0]}  not dead\n` })
+    expect((await cli(['show', dead])).stdout).toMatch(/Z {2}redriven\n/)
+    const { outbox } = createWaybill({ store: place.store })
+    const claim = await outbox.claim({ lane: 'default', target: 'other', consumer: 'test' })
+    expect(claim!.messages[0]!.redrivenAt).toBeGreaterThan(0)
+    await outbox.settle(claim!.token, [{ id: dead, kind: 'dead', error: 'again' }])
+    expect(await json<{ failures: object[] }>('show', dead)).toMatchObject({ failures: [{ attempt: 1 }, { error: 'again' }] })
+    expect(await json('dead', 'discard', '--all', '--lane', 'default', '--target', 'other', '--yes'))
+      .toEqual({ discarded: 1, notDead: 0, interrupted: false })
+    expect((await cli(['show', dead])).code).toBe(1)
+  })
+
+  test('purge counts, then removes', async () => {
+    const { outbox } = createWaybill({ store: place.store })
+    const claim = await outbox.claim({ lane: 'default', target: 'mailer', consumer: 'test', limit: 2 })
+    await outbox.settle(claim!.token, claim!.messages.map(({ id }) => ({ id, kind: 'ack' })))
+    const argv = ['purge', '--delivered-older-than', '0s', '--dead-older-than', '0s', '--dedupe-older-than', '0s', '--limit', '1']
+    expect(await json(...argv, '--dry-run')).toEqual({ delivered: 1, deadLetters: 0, dedupeKeys: 1, dryRun: true, more: true })
+    expect(await json(...argv)).toEqual({ delivered: 2, deadLetters: 0, dedupeKeys: 1, dryRun: false, interrupted: false })
+    expect(await json<Listed>('list')).toMatchObject({ messages: [{ id: ids[1] }] })
+  })
+
+  test('stats --watch', async () => {
+    const { code, stdout } = await cli(['stats', '--watch', '--count', '2', '--interval', '100ms', '--json'])
+    expect(code).toBe(0)
+    const ticks = stdout.trim().split('\n').map((line) => JSON.parse(line) as { queues: object[] })
+    expect(ticks).toMatchObject([
+      { queues: [{ lane: 'bulk', deliveredPerSecond: null }] }, { queues: [{ lane: 'bulk', deliveredPerSecond: 0 }] },
+    ])
+  })
+
+  test('doctor', async () => {
+    const { findings } = await json<{ findings: { name: string; state: string }[] }>('doctor')
+    // The tests' server does not sync, and the disk may be full.
+    expect(findings.filter(({ state, name }) => state !== 'ok' && name !== 'fsync' && name !== 'disk_space')).toEqual([])
   })
 }

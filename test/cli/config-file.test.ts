@@ -49,7 +49,10 @@ describe('configuration', () => {
 
   test('a store in it goes before DATABASE_URL, which other programs use too', async () => {
     write('waybill.config.mjs', `
-      export const config = { store: { name: 'own', dialect: 'memory', outbox: {}, migrate() {}, close() {} } }`)
+      const outbox = Object.fromEntries(['enqueueMany', 'claim', 'settle', 'list', 'stats', 'settings'].map((name) => [name, () => {}]))
+      export const config = {
+        store: { name: 'own', dialect: 'memory', outbox, bind() {}, transaction() {}, migrate() {}, close() {} },
+      }`)
     expect(await chosen([], { DATABASE_URL: 'mysql://elsewhere' })).toBe('the own store')
     expect(await chosen([], { WAYBILL_URL: 'sqlite:of-waybill-url.db' })).toContain('of-waybill-url.db')
   })

@@ -16,6 +16,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The width of the terminal; undefined means that nobody looks. */
   readonly columns?: number
+  /** How high it is. */
+  readonly rows?: number
+  /** How far the program's clock goes at each look; undefined means the real one. */
+  readonly tickMs?: number
   /** Receives the function that sends a signal. */
   readonly onListen?: (send: (signal: StopSignal) => void) => void
   /** Called with each piece of stdout. */
@@ -33,6 +37,7 @@ export interface RunResult {
 export async function runCli(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const out: Buffer[] = []
   const err: string[] = []
+  let ticks = 0
   const listeners = new Set<(signal: StopSignal) => void>()
   const io: Io = {
     stdout: {
@@ -46,12 +51,13 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
     cwd: options.cwd ?? ROOT,
     isTerminal: options.columns !== undefined,
     columns: () => options.columns,
+    rows: () => options.rows,
     onStop(listener) {
       listeners.add(listener)
       options.onListen?.((signal) => [...listeners].forEach((each) => each(signal)))
       return () => void listeners.delete(listener)
     },
-    now: () => Date.now(),
+    now: () => options.tickMs === undefined ? Date.now() : (ticks += options.tickMs),
   }
   const code = await run(argv, io)
   if (listeners.size > 0) throw new Error('the program still listens for signals')

@@ -10,7 +10,10 @@ describe('usage', () => {
     const { code, stdout, stderr } = await cli()
     expect(code).toBe(2)
     expect(stdout).toBe('')
-    for (const name of ['demo', 'init', 'migrate', 'relay', 'list', 'show', 'stats']) expect(stderr).toContain(name)
+    const names = [
+      'demo', 'init', 'migrate', 'relay', 'list', 'show', 'stats', 'dead', 'purge', 'pause', 'resume', 'doctor',
+    ]
+    for (const name of names) expect(stderr).toContain(`\n  ${name} `)
   })
 
   test('--help and --version go to stdout', async () => {

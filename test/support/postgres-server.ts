@@ -180,7 +180,7 @@ function isReady(data: string, pid: number | undefined): boolean {
   const file = join(data, 'postmaster.pid')
   if (!fs.existsSync(file)) return false
   const lines = fs.readFileSync(file, 'utf8').split('\n')
-  return lines[0] === `${pid}` && lines[7]?.trim() === 'ready'
+  return lines[0] === `${pid}` && /^(?:ready|standby)$/.test(lines[7]?.trim() ?? '')
 }
 
 /** Waits for the end of its input, which comes when this process ends for whatever reason. */

@@ -3,8 +3,7 @@ import { Command } from 'commander'
 import type { OutboxMessage } from '../../outbox/message.js'
 import { withConnection } from '../connection.js'
 import type { Context } from '../context.js'
-import { ageText, messageSummary } from '../message-view.js'
-import { maskSecrets } from '../masking.js'
+import { ageText, messageSummary, type Mask } from '../message-view.js'
 import {
   integer, withCommonOptions, withDatabaseOptions, withFilterOptions, type DatabaseFlags, type FilterFlags,
 } from '../options.js'
@@ -39,25 +38,27 @@ async function list(context: Context, flags: Flags): Promise<void> {
     waybill.outbox.list({ status, lane, target, key, scope, limit, after }))
   // A full page may have a successor; a page with less is the last.
   const next = messages.length === limit ? messages.at(-1)?.id : undefined
-  if (output.json) output.document({ messages: messages.map(messageSummary), next: next ?? null })
-  else print(output, messages, next, context.io.now())
+  if (output.json) {
+    const mask: Mask = (text) => output.masked(text)
+    output.document({ messages: messages.map((each) => messageSummary(each, mask)), next: next ?? null })
+  } else print(output, messages, next, context.io.now())
 }
 
 function print(
   output: Output, messages: readonly OutboxMessage[], next: string | undefined, now: number,
 ): void {
   if (messages.length === 0) return output.line('no messages')
-  const rows = messages.map((message) => rowOf(message, now))
+  const rows = messages.map((message) => rowOf(message, now, output))
   const [titles = '', ...lines] = tableLines(COLUMNS, rows, output.width)
   output.line(output.styled('bold', titles))
   for (const line of lines) output.line(line)
   if (next !== undefined) output.line(output.styled('dim', `more: --after ${next}`))
 }
 
-function rowOf(message: OutboxMessage, now: number): string[] {
+function rowOf(message: OutboxMessage, now: number, output: Output): string[] {
   const { id, status, type, lane, target, attemptCount, maxAttempts, createdAt, lastError = '' } = message
   return [
     id, status, type, `${lane}/${target}`, `${attemptCount}/${maxAttempts}`, ageText(now - createdAt),
-    maskSecrets(lastError),
+    output.masked(lastError),
   ]
 }

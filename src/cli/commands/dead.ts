@@ -1,0 +1,14 @@
+/** `waybill dead`: what became of messages that could not be delivered, and what is to become of them. */
+import { Command } from 'commander'
+import type { Context } from '../context.js'
+import { deadListCommand } from './dead-list.js'
+import { deadResolveCommand } from './dead-resolve.js'
+import { deadShowCommand } from './show.js'
+
+export function deadCommand(context: Context): Command {
+  return new Command('dead').description('list, show, redrive and discard dead letters')
+    .addCommand(deadListCommand(context))
+    .addCommand(deadShowCommand(context))
+    .addCommand(deadResolveCommand(context, 'redrive'))
+    .addCommand(deadResolveCommand(context, 'discard'))
+}
