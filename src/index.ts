@@ -36,5 +36,6 @@ export {
 } from './outbox/outbox.js'
 export type { EventOutbox, SyncEventOutbox } from './outbox/event-outbox.js'
 export type { Handler, HandlerContext, RelayOptions } from './outbox/relay-options.js'
+export { REDRIVEN_HEADER } from './outbox/relay-delivery.js'
 export { Relay } from './outbox/relay.js'
 export { ScopedOutboxStore } from './outbox/scoped-store.js'

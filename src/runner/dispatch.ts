@@ -7,9 +7,9 @@
  * All of it is synchronous state: a delivery that ends hands its outcome to its batch's settler and lets
  * the next one start in the same breath. Those who must wait do so at the gate.
  *
- * Bounds: a new batch is wanted only while fewer items than `concurrency` are ready to start, or, after a wake-up, while
- * no more than a batch are, so that what has just come is found beside a backlog. At most four batches of
- * items wait for others of their chain, buffered bytes are below `maxInFlightBytes`, and at most a batch of
+ * Bounds: a new batch is wanted only while fewer items than `concurrency` are ready to start, or, after a wake-up,
+ * while no more than a batch are, so that what has just come is found beside a backlog. At most four batches of items
+ * wait for others of their chain, buffered bytes are below `maxInFlightBytes`, and at most a batch of
  * outcomes waits for its answer.
  */
 import { outcomeOf, type FailurePolicy } from './classify.js'

@@ -56,7 +56,8 @@ export class Messages {
     const taken = queue.take(request.scopes, request.limit, now)
     if (taken.length === 0) return undefined
     const claim: Claim = {
-      token, consumer: request.consumer, ordering: queue.ordering, size: taken.length, leaseExpiresAt: now + request.leaseMs,
+      token, consumer: request.consumer, ordering: queue.ordering, size: taken.length,
+      leaseExpiresAt: now + request.leaseMs,
       messages: new Map(taken.map((message) => [message.id, message])), heapIndex: -1,
     }
     for (const message of taken) {

@@ -55,7 +55,7 @@ begin
       order by d.available_at, d.seq + 0 limit p_limit);
   end if;
   v_scopes := coalesce(p_scopes, outbox_due_scopes(p_lane, p_target, p_limit, p_now));
-  v_share := least(p_limit, greatest(2, 2 * p_limit / greatest(1, cardinality(v_scopes))));
+  v_share := least(p_limit, greatest(2, 4 * p_limit / greatest(1, cardinality(v_scopes))));
   return array(select row(f.seq, f.scope, case when p_ordered then f.key end, f.available_at, f.attempts, f.suspect,
       'due')::outbox_candidate
     from (select distinct u.scope from unnest(v_scopes) u(scope)) s cross join lateral (
@@ -91,7 +91,7 @@ declare
         where l.key = '' and l.lane = p_lane and l.target = p_target and l.scope = u.scope)
       limit p_limit) end;
   -- In an ordered lane, many may be set aside for their keys.
-  v_share integer := greatest(2, (2 * p_limit + case when p_ordered then 1000 else 0 end)
+  v_share integer := greatest(2, (4 * p_limit + case when p_ordered then 1000 else 0 end)
     / greatest(1, cardinality(v_scopes)));
 begin
   return array(select row(m.seq, m.scope, case when p_ordered then m.key end,
@@ -324,7 +324,8 @@ begin
   end if;
   select array_agg(t.scope), array_agg(t.key) into choice.touched_scopes, choice.touched_keys
   from unnest(v_passed || v_refused) t;
-  choice.more := choice.seqs = '{}' and (p_full or v_waits or v_refused <> '{}' or (v_by_scope and v_log || v_passed <> '{}'));
+  choice.more := choice.seqs = '{}'
+    and (p_full or v_waits or v_refused <> '{}' or (v_by_scope and v_log || v_passed <> '{}'));
   return choice;
 end $body$`
 

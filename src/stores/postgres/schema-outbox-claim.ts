@@ -246,7 +246,8 @@ begin
     choice.more := true;
   else
     if v_ordering = 'none' and p_scopes is null and not (q.several_scopes and (
-        cardinality(page.seqs) > p_limit or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target)))
+        cardinality(page.seqs) > p_limit
+        or exists (select from outbox_line where key = '' and lane = p_lane and target = p_target)))
       and not exists (select from outbox_due
         where not behind and lane = p_lane and target = p_target and available_at <= v_now) then
       choice.seqs := page.seqs;

@@ -56,7 +56,8 @@ begin
     return;
   end if;
   v_busy := outbox_busy(p_lane, p_target, array(
-    select distinct outbox_key_hash(u.scope, u.key) from unnest(p_scopes, p_keys) u(scope, key) where u.key is not null));
+    select distinct outbox_key_hash(u.scope, u.key) from unnest(p_scopes, p_keys) u(scope, key)
+    where u.key is not null));
   with asked as materialized (
     select distinct u.scope, u.key, array[p_lane, p_target, u.scope, u.key] as name
     from unnest(p_scopes, p_keys) u(scope, key)

@@ -1,7 +1,8 @@
 /**
  * The settle, as a function: it locks the claim's row, so two settles of one claim take turns and the second
  * sees what the first left open. In an ordered lane it takes the queue's lock first, as claims do: a claim that
- * finds a key held and sets a message aside, and the settle that frees the key, must not miss each other. The arguments are parallel arrays; an answer per element, in order.
+ * finds a key held and sets a message aside, and the settle that frees the key, must not miss each other. The
+ * arguments are parallel arrays; an answer per element, in order.
  */
 
 /**

@@ -257,7 +257,8 @@ export const orderCases: readonly OutboxCase[] = [
           }
           for (const { key = '' } of messages) running.delete(key)
           await context.outbox.settle(token, messages.map(({ id, attemptCount }, n) => (
-            attemptCount === 1 && n % 5 === worker % 5 ? { id, kind: 'retry', error: 'busy', retryInMs: 0 } : { id, kind: 'ack' })))
+            attemptCount === 1 && n % 5 === worker % 5
+              ? { id, kind: 'retry', error: 'busy', retryInMs: 0 } : { id, kind: 'ack' })))
         }
       }
       await Promise.all(Array.from({ length: 8 }, (_, worker) => work(worker)))
