@@ -91,8 +91,8 @@ declare
         where l.key = '' and l.lane = p_lane and l.target = p_target and l.scope = u.scope)
       limit p_limit) end;
   -- In an ordered lane, many may be set aside for their keys.
-  v_share integer := greatest(2, (4 * p_limit + case when p_ordered then 1000 else 0 end)
-    / greatest(1, cardinality(v_scopes)));
+  v_share integer := greatest(2, least(p_limit + case when p_ordered then 1000 else 0 end,
+    (4 * p_limit + case when p_ordered then 1000 else 0 end) / greatest(1, cardinality(v_scopes))));
 begin
   return array(select row(m.seq, m.scope, case when p_ordered then m.key end,
       max(m.created_at) over (partition by m.scope order by m.seq), 0, false, 'scope')::outbox_candidate
