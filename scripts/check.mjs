@@ -22,6 +22,8 @@ const STEPS = {
   'pack-check': npmRun('pack-check'),
   demo: npmRun('demo', '--', '--seconds', '5', '--json'),
   conformance: npmRun('conformance'),
+  histories: npmRun('histories'),
+  'bench:smoke': npmRun('bench:smoke'),
   compat: npmRun('compat', '--', '13', '15'),
 }
 

@@ -2,6 +2,7 @@ import { describe, test } from 'vitest'
 import { MemoryOutboxStore, type MemoryOutboxOptions } from '../../src/stores/memory/outbox.js'
 import type { MemoryTransaction } from '../../src/stores/memory/transaction.js'
 import { faultyOutboxStore, outboxStoreSuite, scopedOpen, scopedSkips, type OpenedOutbox } from '../../src/testkit/index.js'
+import { histories } from '../support/histories.js'
 
 async function open(settings: MemoryOutboxOptions): Promise<OpenedOutbox<MemoryTransaction>> {
   const store = new MemoryOutboxStore(settings)
@@ -15,7 +16,7 @@ async function open(settings: MemoryOutboxOptions): Promise<OpenedOutbox<MemoryT
   }
 }
 
-describe('memory', () => outboxStoreSuite({ test, open }))
+describe('memory', () => outboxStoreSuite({ test, open, histories }))
 
 describe('memory, scoped', () => outboxStoreSuite({ test, open: scopedOpen(open), skip: scopedSkips }))
 

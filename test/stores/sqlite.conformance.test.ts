@@ -7,6 +7,8 @@ import {
   faultyOutboxStore, outboxStoreSuite, scopedOpen, scopedSkips, type OpenedOutbox, type OpenSettings,
 } from '../../src/testkit/index.js'
 import type { SqlExecutor } from '../../src/core/sql.js'
+import type { SqliteConnection } from '../../src/sql/sqlite-connection.js'
+import { histories } from '../support/histories.js'
 import { availableEngine, temporaryFile } from './sqlite-support.js'
 
 const engines = SQLITE_ENGINES.flatMap((name) => availableEngine(name) ?? [])
@@ -16,14 +18,16 @@ for (const engine of engines) {
     const file = temporaryFile()
     const store = new SqliteOutboxStore(openSqlite({ path: file.path, engine, now: settings.now }), settings)
     await store.migrate()
+    // One for each transaction that is open at a time: libsql lets go of a file late.
+    const idle: SqliteConnection[] = []
     return {
       store,
       async begin() {
-        const connection = engine.open(file.path)
+        const connection = idle.pop() ?? engine.open(file.path)
         connection.exec('pragma busy_timeout = 5000; begin immediate')
         const end = async (text: string): Promise<void> => {
           connection.exec(text)
-          connection.close()
+          idle.push(connection)
         }
         return {
           tx: sqliteDriver().executor(connection.handle as SqliteHandle),
@@ -36,13 +40,14 @@ for (const engine of engines) {
         }
       },
       async close() {
+        for (const connection of idle) connection.close()
         await store.close()
         file.remove()
       },
     }
   }
 
-  describe(`sqlite by ${engine.name}`, () => outboxStoreSuite({ test, open }))
+  describe(`sqlite by ${engine.name}`, () => outboxStoreSuite({ test, open, histories }))
   describe(`sqlite by ${engine.name}, scoped`, () =>
     outboxStoreSuite({ test, open: scopedOpen(open), skip: scopedSkips }))
   describe(`sqlite by ${engine.name}, slow and interleaved`, () => outboxStoreSuite({

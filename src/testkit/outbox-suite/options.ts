@@ -43,7 +43,7 @@ export interface OutboxSuiteOptions<Tx> {
   /** Cases that this store cannot pass. A skip that names no case, or gives no reason, fails. */
   readonly skip?: readonly OutboxSkip[]
   /** How many random histories to run. Default 25. */
-  readonly histories?: number
+  readonly histories?: number | undefined
   /** The first seed. Default 1. */
   readonly seed?: number
 }
