@@ -4,6 +4,7 @@
  */
 import { sql, type SQL } from 'drizzle-orm'
 import { WaybillError } from '../core/errors.js'
+import { splitPlaceholders } from '../sql/placeholders.js'
 import type { Driver, SqlRow, SqlStatement, SyncDriver, SyncSqlExecutor } from '../core/sql.js'
 
 export interface DrizzlePostgresTransaction {
@@ -69,13 +70,9 @@ function returnsRows(text: string): boolean {
 
 /** The text with each placeholder as a parameter; `sql.param` keeps an array from being spread. */
 function toDrizzle({ text, params }: SqlStatement, sign: '$' | '?'): SQL {
-  const parts: SQL[] = []
-  let end = 0
-  // What is quoted holds no placeholder: a schema may be called anything.
-  for (const match of text.matchAll(sign === '$' ? /"[^"]*"|'[^']*'|\$(\d+)/g : /"[^"]*"|'[^']*'|\?(\d+)/g)) {
-    if (match[1] === undefined) continue
-    parts.push(sql.raw(text.slice(end, match.index)), sql`${sql.param(params[Number(match[1]) - 1])}`)
-    end = match.index + match[0].length
-  }
-  return sql.join([...parts, sql.raw(text.slice(end))])
+  const { parts, indexes } = splitPlaceholders(text, sign)
+  return sql.join(parts.flatMap((part, n) => {
+    const index = indexes[n]
+    return index === undefined ? [sql.raw(part)] : [sql.raw(part), sql`${sql.param(params[index])}`]
+  }))
 }
