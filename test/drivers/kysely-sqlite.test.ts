@@ -7,7 +7,7 @@ import { sqlite } from '../../src/sqlite.js'
 import { temporaryFile } from '../stores/sqlite-support.js'
 
 // reason: libsql has no types.
-const { default: Database } = await import('libsql' as string) as { default: new (path: string) => SqliteDatabase }
+const { default: Database } = await import('libsql') as { default: new (path: string) => SqliteDatabase }
 
 let file: ReturnType<typeof temporaryFile>
 let db: Kysely<unknown>
