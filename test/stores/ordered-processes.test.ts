@@ -35,7 +35,7 @@ async function spawnRelay({ words }: Place, log: string): Promise<ChildProcess> 
   const script = fileURLToPath(new URL('relay-child.mjs', import.meta.url))
   const child = spawn(process.execPath, [script, ...words, LANE, log], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => kill(child))
-  await once(child.stdout!, 'data')
+  await once(child.stdout, 'data')
   return child
 }
 
