@@ -1,5 +1,10 @@
 /** `waybill/testkit`: check your own store or transport, and test what you build on one. */
 export { faultyOutboxStore, type Fault, type FaultPlan, type FaultyMethod } from './faulty-outbox-store.js'
+export { HistoryChecker } from './history/checker.js'
+export type {
+  EndEvent, FaultEvent, FinalEvent, HistoryEvent, ProducerEvent, ReceiverEvent, RelayEvent,
+} from './history/events.js'
+export type { CheckerOptions, Rule, Verdict, Violation } from './history/verdict.js'
 export { outboxCases, outboxStoreSuite } from './outbox-suite/index.js'
 export type {
   Isolation, OpenedOutbox, OpenSettings, OpenTransaction, OutboxSkip, OutboxSuiteOptions,
