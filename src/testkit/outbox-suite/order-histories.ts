@@ -10,7 +10,9 @@
 import assert from 'node:assert/strict'
 import { describeError } from '../../core/errors.js'
 import type { LaneOrdering, SettleOutcome } from '../../outbox/contract.js'
+import { DEFAULT_SCOPE } from '../../core/scope.js'
 import type { EnqueueResult } from '../../outbox/message.js'
+import { ScopedOutboxStore } from '../../outbox/scoped-store.js'
 import { forEachSeed, type SeededRandom } from '../random.js'
 import type { OutboxCase } from './case.js'
 import { only, type DraftPart, type OutboxContext } from './context.js'
@@ -42,6 +44,7 @@ function histories(ordering: LaneOrdering): (context: OutboxContext) => Promise<
 interface Entry {
   readonly id: string
   readonly key: string
+  readonly scope: string
   /** Ticks of the history: when its transaction began, and when it had committed. */
   readonly begun: number
   committed: number
@@ -63,6 +66,7 @@ class OrderedHistory {
   readonly #random: SeededRandom
   readonly #lane: string
   readonly #ordering: LaneOrdering
+  readonly #scopes: readonly string[]
   readonly #entries: Entry[] = []
   readonly #leases = new Map<string, number>()
   #open: Open[] = []
@@ -73,6 +77,7 @@ class OrderedHistory {
     this.#random = random
     this.#lane = lane
     this.#ordering = ordering
+    this.#scopes = random.next() < 0.5 ? [DEFAULT_SCOPE] : [DEFAULT_SCOPE, 'tenant-2', 'tenant-3']
   }
 
   async run(): Promise<void> {
@@ -100,7 +105,8 @@ class OrderedHistory {
     const results = await this.#context.enqueueIn(transaction, ...drafts)
     const now = this.#context.clock.now()
     const entries = drafts.map((draft, n): Entry => ({
-      id: (results[n] as EnqueueResult).id, key: draft.key ?? '', begun, committed: Infinity, state: 'pending',
+      id: (results[n] as EnqueueResult).id, key: this.#keyOf(draft), scope: draft.scope ?? '',
+      begun, committed: Infinity, state: 'pending',
       dueAt: draft.availableAt ?? now, redriven: false, suspect: false, token: undefined,
     }))
     this.#open.push({ transaction, entries })
@@ -122,14 +128,17 @@ class OrderedHistory {
 
   async #claim(limit = this.#random.integer(1, 6)): Promise<boolean> {
     const leaseMs = this.#random.integer(5, 60)
-    this.steps.push(`claim ${limit}`)
-    const claim = await this.#context.claim({ lane: this.#lane, limit, leaseMs })
+    const isView = this.#context.store instanceof ScopedOutboxStore
+    const scopes = isView || this.#random.next() < 0.7 ? undefined : [this.#random.pick(this.#scopes)]
+    this.steps.push(`claim ${limit}${scopes === undefined ? '' : ` of ${scopes.join()}`}`)
+    const claim = await this.#context.claim({ lane: this.#lane, limit, leaseMs, scopes })
     this.#expire()
     const taken = claim?.messages.map(({ id }) => this.#find(id)) ?? []
     taken.forEach((entry, n) => this.#checkTurn(entry, taken.slice(0, n)))
     for (const entry of taken) Object.assign(entry, { state: 'claimed', token: claim?.token })
     if (claim !== null) this.#leases.set(claim.token, claim.leaseExpiresAt)
-    if (claim === null) this.#checkNothingLeft()
+    if (claim === null) this.#checkNothingLeft(scopes ?? this.#scopes)
+    for (const entry of taken) assert.ok(scopes?.includes(entry.scope) ?? true, `${entry.id} is of another scope`)
     return claim !== null
   }
 
@@ -154,13 +163,14 @@ class OrderedHistory {
   }
 
   /** A front that is due in any order that respects the promise, and that nobody holds. */
-  #checkNothingLeft(): void {
+  #checkNothingLeft(scopes: readonly string[]): void {
     const now = this.#context.clock.now()
     const isHeld = (key: string): boolean => this.#entries.some((other) =>
       other.key === key && other.state === 'claimed' && !this.#isFree(other))
     const closes = (other: Entry): boolean =>
       other.state === 'dead' ? this.#ordering === 'block' : other.state !== 'delivered' && !this.#isFree(other)
     const left = this.#entries.find((entry) => entry.state === 'pending' && entry.dueAt <= now
+      && scopes.includes(entry.scope)
       && (this.#isFree(entry) || (!isHeld(entry.key)
         && this.#entries.every((other) => other.key !== entry.key || other.id >= entry.id || !closes(other))
         // A scheduled one with a higher id may have been first in line when the others came late.
@@ -246,10 +256,17 @@ class OrderedHistory {
     return entry
   }
 
+  /** Keys of one name in two scopes are two; a view has one scope, whatever its drafts say. */
+  #keyOf({ key, scope }: DraftPart): string {
+    if (key === undefined) return ''
+    return this.#context.store instanceof ScopedOutboxStore ? key : `${scope}/${key}`
+  }
+
   #draft(): DraftPart {
     const random = this.#random
     return {
       lane: this.#lane, maxAttempts: 100,
+      scope: random.pick(this.#scopes),
       ...(random.next() < 0.9 ? { key: `key-${random.integer(1, KEYS)}` } : {}),
       ...random.pick<DraftPart>([{}, {}, {}, { availableAt: this.#context.clock.now() + random.integer(-20, 30) }]),
     }
