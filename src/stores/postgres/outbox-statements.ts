@@ -67,14 +67,14 @@ const TEXT = {
     order by place
     returning seq`,
 
-  // The id of the transaction is taken first, in a materialized part: see schema-outbox-claim.ts.
+  // The id of the transaction is taken first, in a materialized part: see schema-outbox-claim.ts. The time is read
+  // once, so that a delay is to the millisecond what was asked for.
   insertManyDue: `
-    with self as materialized (select pg_current_xact_id() as xid),
+    with self as materialized (select pg_current_xact_id() as xid, coalesce($10::bigint, ${NOW}) as now),
     written as (
       insert into {schema}.outbox_message (xid, seq, ${COLUMNS}, dedupe_key, available_at)
       select self.xid, coalesce(u.seq, nextval({sequence})), scope, lane, target, type, key, payload,
-        content_type, headers, max_attempts, coalesce($10::bigint, ${NOW}), dedupe_key,
-        coalesce(due_at, coalesce($10::bigint, ${NOW}) + due_in)
+        content_type, headers, max_attempts, self.now, dedupe_key, coalesce(due_at, self.now + due_in)
       from self cross join unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[],
         $7::text[], $8::text[], $9::integer[], $11::bigint[], $12::text[], $13::bigint[], $14::bigint[])
         with ordinality
