@@ -1,4 +1,4 @@
-// Runs the published suites on every store and prints the table cases × stores.
+// Runs the published suites on every store and transport and prints a table for each contract.
 //   npm run conformance [-- FILTER… --json]
 // ✓ passed, ✗ failed, – skipped or in another form, with the reasons below. Exits 1 when a case fails.
 import { spawnSync } from 'node:child_process'
@@ -39,7 +39,9 @@ function tabulate(report) {
     }
     const table = contracts.get(contract) ?? { stores: [], cases: new Map(), notes: [], failures: [] }
     contracts.set(contract, table)
-    for (const result of file.assertionResults) addResult(table, name, result)
+    // A file may have tests of its own beside the suite's cases, whose titles begin with an id.
+    const cases = file.assertionResults.filter(({ title }) => /^\S+-\d+ /.test(title))
+    for (const result of cases) addResult(table, name, result)
   }
   return { contracts, unread }
 }
@@ -61,7 +63,7 @@ function addResult(table, fileName, { title, status, ancestorTitles, failureMess
 const SIGNS = { passed: '✓', failed: '✗', skipped: '–' }
 
 function print(contract, { stores, cases, notes, failures }) {
-  console.log(`${contract}: ${cases.size} cases × ${stores.length} stores\n`)
+  console.log(`${contract}: ${cases.size} cases × ${stores.length}\n`)
   stores.forEach((store, n) => console.log(`  ${String(n + 1).padStart(2)}  ${store}`))
   const width = Math.max(...[...cases.keys()].map((id) => id.length))
   console.log(`\n  ${' '.repeat(width)}  ${stores.map((_, n) => String(n + 1).padStart(2)).join(' ')}`)

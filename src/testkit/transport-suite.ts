@@ -10,6 +10,7 @@
 import assert from 'node:assert/strict'
 import { isWaybillError } from '../core/errors.js'
 import type { Envelope, Transport } from '../core/transport.js'
+import { note } from './note.js'
 
 /** What the destination has received. */
 export interface TransportArrival {
@@ -38,7 +39,7 @@ export interface OpenedTransport {
 
 export interface TransportSuiteOptions {
   /** Of node:test, vitest, jest or mocha. */
-  readonly test: (name: string, body: () => Promise<void>) => unknown
+  readonly test: (name: string, body: (testContext?: unknown) => Promise<void>) => unknown
   readonly open: () => Promise<OpenedTransport>
 }
 
@@ -202,7 +203,9 @@ export const transportCases: readonly { readonly id: string; readonly title: str
 /** Registers a test for each case, named `<id> <title>`. A transport without `close` fails those that close it. */
 export function transportSuite({ test, open }: TransportSuiteOptions): void {
   for (const { id, title, run } of CASES) {
-    test(`${id} ${title}`, async () => {
+    // Rest arguments, because jest and mocha expect of a body with a parameter that it calls back.
+    test(`${id} ${title}`, async (...[testContext]) => {
+      note(testContext, 'contract', 'transport')
       const opened = await open()
       try {
         await run(opened)

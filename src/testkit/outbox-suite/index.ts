@@ -8,6 +8,7 @@
  * outboxStoreSuite({ test, open: (settings) => openMyStore(settings) })
  */
 import assert from 'node:assert/strict'
+import { note } from '../note.js'
 import type { OutboxCase } from './case.js'
 import { basicCases } from './basic.js'
 import { clockCases } from './clock.js'
@@ -95,16 +96,4 @@ function checkSkips(skip: readonly OutboxSkip[]): void {
     assert.ok(reason.trim() !== '', `skip of ${id} gives no reason`)
   }
   assert.equal(new Set(skip.map((entry) => entry.case)).size, skip.length, 'a case is skipped twice')
-}
-
-/** node:test prints diagnostics; vitest reports a task's meta; others have no place for a note. */
-interface NotingContext {
-  readonly diagnostic?: (message: string) => void
-  readonly task?: { readonly meta?: Record<string, unknown> }
-}
-
-function note(testContext: unknown, name: 'contract' | 'note', text: string): void {
-  const { diagnostic, task } = (testContext ?? {}) as NotingContext
-  if (task?.meta !== undefined) task.meta[name] = text
-  else diagnostic?.call(testContext, text)
 }
