@@ -232,7 +232,8 @@ create type outbox_choice as (
 
 /**
  * Oldest first, or one of each scope and then the second of each: a suspect alone, otherwise everything before the
- * first suspect. \`stop\`: the first row of the log, or of a scope's line, that was not taken.
+ * first suspect. Of the log, and of each scope's line, what is taken or set aside for its key is a prefix: the
+ * position moves behind it, or it is taken off the line.
  */
 const CHOOSE = `
 create function outbox_choose(p_lane text, p_target text, p_scopes text[], q outbox_queue, page outbox_page,
