@@ -77,12 +77,7 @@ export function pgDatabase(pool: PgPool, options: PgDatabaseOptions): SqlDatabas
 async function inTransaction<T>(
   pool: PgPool, prepare: boolean, work: (executor: SqlExecutor, handle: unknown) => Promise<T>,
 ): Promise<T> {
-  const client = await pool.connect()
-  let broken: Error | undefined
-  // A pool hears its idle clients only: a lost connection, unheard, would end the process.
-  const onError = (error: Error): void => { broken = error }
-  client.on?.('error', onError)
-  try {
+  return withClient(pool, async (client, spoil) => {
     await client.query({ text: 'begin' })
     try {
       const result = await work(pgExecutor(client, prepare), client)
@@ -95,24 +90,31 @@ async function inTransaction<T>(
       return result
     } catch (error) {
       // A client that cannot roll back must not go back to the pool.
-      await client.query({ text: 'rollback' }).catch((failure: unknown) => { broken = asError(failure) })
+      await client.query({ text: 'rollback' }).catch((failure: unknown) => spoil(asError(failure)))
       throw error
     }
-  } finally {
-    client.removeListener?.('error', onError)
-    client.release(broken)
-  }
+  })
 }
 
 async function inSession<T>(
   pool: PgPool, prepare: boolean, work: (executor: SqlExecutor) => Promise<T>,
 ): Promise<T> {
+  return withClient(pool, (client) => work(pgExecutor(client, prepare)))
+}
+
+type Client = Awaited<ReturnType<PgPool['connect']>>
+
+/** A client that was lost, or that `work` spoils, is closed instead of going back to the pool. */
+async function withClient<T>(
+  pool: PgPool, work: (client: Client, spoil: (error: Error) => void) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
+  // A pool hears its idle clients only: a lost connection, unheard, would end the process.
   const onError = (error: Error): void => { broken = error }
   client.on?.('error', onError)
   try {
-    return await work(pgExecutor(client, prepare))
+    return await work(client, onError)
   } finally {
     client.removeListener?.('error', onError)
     client.release(broken)
