@@ -1,9 +1,11 @@
 // The lag of small tenants, from enqueue to handler, alone and beside one tenant with a backlog, through one relay.
-//   npm run bench:fairness [-- --backlog 100000 --seconds 10 --json --stores sqlite,postgres]
+//   npm run bench -- fairness [--backlog 100000 --seconds 10 --json --stores sqlite,postgres]
 import { parseArgs } from 'node:util'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createWaybill } from '../dist/index.js'
-import { percentile, printTable, startPostgres, withStore } from './stores.mjs'
+import { percentile } from './measure/statistics.mjs'
+import { printTable } from './measure/table.mjs'
+import { startPostgres, withStore } from './stores.mjs'
 
 const { values } = parseArgs({
   options: {

@@ -26,32 +26,20 @@ export async function withStore(name, server, work) {
   }
 }
 
-/** What has `url` and `stop`; undefined where no server can be had, after saying so. */
-export async function startPostgres() {
+/**
+ * What has `url` and `stop`; undefined where no server can be had, after saying so. `settings` are for a server that is
+ * started here.
+ */
+export async function startPostgres(settings = {}) {
   const url = process.env['WAYBILL_TEST_POSTGRES_URL']
   if (url) return { url, stop: async () => undefined }
   try {
     const jiti = createJiti(import.meta.url)
     const { PostgresServer } = await jiti.import('../test/support/postgres-server.ts')
-    const server = await PostgresServer.create({ settings: {} })
+    const server = await PostgresServer.create({ settings })
     return { url: server.url, stop: () => server[Symbol.asyncDispose]() }
   } catch (error) {
     console.error(`postgres left out: ${error.message}`)
     return undefined
-  }
-}
-
-export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
-
-export function percentile(numbers, share) {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
-}
-
-export function printTable(titles, rows) {
-  const lines = [titles, ...rows].map((row) => row.map(String))
-  const widths = titles.map((_, column) => Math.max(...lines.map((line) => line[column].length)))
-  for (const line of lines) {
-    console.log(line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  '))
   }
 }

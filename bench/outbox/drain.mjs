@@ -1,0 +1,135 @@
+// Draining a backlog on PostgreSQL into a handler that does nothing but count.
+import { bar } from '../measure/bars.mjs'
+import { interleave } from '../measure/rounds.mjs'
+import { fill } from './by-hand.mjs'
+import { payloadOf, Tally } from './order.mjs'
+import { BATCH, RELAY } from './relay-settings.mjs'
+import { COLUMNS, throughputRows } from './throughput.mjs'
+
+const KEYS = 1_000
+
+function relayDrain(bench, { waybill = bench.waybill, lane, relays = 1 }) {
+  return async (tally) => {
+    const options = { ...RELAY, lane, handlers: { mailer: ({ payload }) => tally.add(payload) } }
+    const all = Array.from({ length: relays }, () => waybill.relay(options))
+    await Promise.all(all.map((relay) => relay.drain()))
+    await Promise.all(all.map((relay) => relay.stop()))
+  }
+}
+
+/** A variant on Waybill's tables: fills, measures the drain, checks that everything came once and is gone. */
+function onTables(bench, who, drain, { lane, kept = 0 } = {}) {
+  const count = bench.sizes.drain
+  return async () => {
+    await bench.vacuum()
+    if (lane === undefined) await fill(bench.admin, bench.byHand, count)
+    else await fillOrdered(bench, lane, count)
+    const tally = new Tally()
+    const measured = await bench.load.measure(count, () => drain(tally))
+    tally.mustBe(count, who)
+    await bench.mustHold(kept * count, who)
+    if (kept > 0) await bench.empty()
+    return measured
+  }
+}
+
+async function fillOrdered(bench, lane, count) {
+  for (let done = 0; done < count; done += 1_000) {
+    const drafts = Array.from({ length: Math.min(1_000, count - done) }, (_, n) => (
+      { type: 'order.placed', target: 'mailer', lane, key: `key-${(done + n) % KEYS}`, payload: payloadOf(done + n) }))
+    await bench.inTransaction((client) => bench.waybill.outbox.enqueueMany(client, drafts))
+  }
+}
+
+function onClassic(bench, table, drain) {
+  const count = bench.sizes.drain
+  return async () => {
+    await bench.classic.vacuum(table)
+    await bench.classic.fill(table, count)
+    const tally = new Tally()
+    const measured = await bench.load.measure(count, () => drain((payload) => tally.add(payload)))
+    tally.mustBe(count, table)
+    return measured
+  }
+}
+
+function onPeer(bench, name, drain, count = bench.sizes.drain) {
+  return async () => {
+    const peer = bench.peers[name]
+    await peer.vacuum()
+    await peer.enqueueMany(count)
+    const tally = new Tally()
+    const measured = await bench.load.measure(count, () => drain(peer, (payload) => tally.add(payload), count))
+    tally.mustBe(count, name)
+    if (await peer.count() !== 0) throw new Error(`${name} did not settle everything`)
+    await peer.clear()
+    return measured
+  }
+}
+
+const BOSS_DELETING = ['bossDelete1', 'bossDelete5', 'bossDelete2x']
+const BOSS_RETAINING = ['bossWork', 'bossComplete']
+
+function variants(bench) {
+  const { byHand, classic, admin, sizes } = bench
+  return {
+    waybill: onTables(bench, 'waybill', relayDrain(bench, {})),
+    four: onTables(bench, 'four relays', relayDrain(bench, { relays: 4 })),
+    hand: onTables(bench, 'by hand', (tally) => byHand.drain(admin, BATCH, (payload) => tally.add(payload))),
+    ordered: onTables(bench, 'ordered', relayDrain(bench, { lane: 'ordered' }), { lane: 'ordered' }),
+    retained: onTables(bench, 'retaining', relayDrain(bench, { waybill: bench.retaining }), { kept: 1 }),
+    updating: onClassic(bench, 'classic_queue', (onPayload) => classic.drainUpdating(BATCH, onPayload)),
+    deleting: onClassic(bench, 'deleted_queue', (onPayload) => classic.drainDeleting(BATCH, onPayload)),
+    graphile500: onPeer(bench, 'graphile', (peer, onPayload) => peer.drain(500, onPayload)),
+    graphile2000: onPeer(bench, 'graphile', (peer, onPayload) => peer.drain(2_000, onPayload)),
+    bossDelete1: onPeer(bench, 'boss', (peer, onPayload) => peer.drainByFetch('deleteJob', 1_000, 1, onPayload)),
+    bossDelete2x: onPeer(bench, 'boss', (peer, onPayload) => peer.drainByFetch('deleteJob', 1_000, 2, onPayload)),
+    bossDelete5: onPeer(bench, 'boss', (peer, onPayload) => peer.drainByFetch('deleteJob', 5_000, 1, onPayload)),
+    bossComplete: onPeer(bench, 'boss', (peer, onPayload) => peer.drainByFetch('complete', 1_000, 2, onPayload)),
+    bossWork: onPeer(bench, 'boss', (peer, onPayload, count) => peer.drainByWork(count, onPayload)),
+    pto: onPeer(bench, 'pto', (peer, onPayload, count) => peer.drain(count, onPayload), sizes.slowDrain),
+  }
+}
+
+const LABELS = {
+  waybill: 'waybill relay', four: 'waybill, 4 relays', hand: 'by hand: the same claim and delete',
+  ordered: 'waybill, ordered lane, 1,000 keys', retained: 'waybill, delivered are kept',
+  updating: 'by hand: UPDATE … SKIP LOCKED, DELETE', deleting: 'by hand: DELETE … RETURNING',
+  graphile500: 'graphile-worker, localQueue 500', graphile2000: 'graphile-worker, localQueue 2,000',
+  bossDelete1: 'pg-boss, fetch 1,000, deleteJob', bossDelete2x: 'pg-boss, 2 × fetch 1,000, deleteJob',
+  bossDelete5: 'pg-boss, fetch 5,000, deleteJob', bossComplete: 'pg-boss, 2 × fetch 1,000, complete (kept)',
+  bossWork: 'pg-boss, work 1,000 × 2 (kept)', pto: 'pg-transactional-outbox, polling 100 (kept)',
+}
+
+/** `enqueued` is what `enqueueMany` measured, for the bytes of WAL from end to end. */
+export async function drain(bench, enqueued) {
+  await bench.empty()
+  const measurements = await interleave(variants(bench), bench.sizes.rounds)
+  const graphile = measurements.best(['graphile500', 'graphile2000'], 'rate')
+  const boss = measurements.best(BOSS_DELETING, 'rate')
+  const kept = measurements.best(BOSS_RETAINING, 'rate')
+  const rate = (over, under) => measurements.ratio(over, under, 'rate')
+  const wal = endToEnd(measurements, enqueued)
+  return {
+    title: `A drain of ${bench.sizes.drain.toLocaleString('en-US')} messages into a handler that only counts`,
+    columns: COLUMNS,
+    rows: throughputRows(measurements, LABELS, 'hand'),
+    notes: [
+      `Waybill to the best of graphile-worker (${LABELS[graphile]}): ${rate('waybill', graphile).toFixed(2)}; to the best of `
+        + `pg-boss that keeps nothing (${LABELS[boss]}): ${rate('waybill', boss).toFixed(2)}; keeping what is delivered, to `
+        + `the best of pg-boss that does (${LABELS[kept]}): ${rate('retained', kept).toFixed(2)}.`,
+    ],
+    bars: [
+      bar('postgres drain / the same claim and delete by hand', rate('waybill', 'hand'), '>=', 0.7),
+      bar('postgres drain / graphile-worker at its best', rate('waybill', graphile), '>=', 2),
+      bar('postgres drain / pg-boss at its best, nothing kept', rate('waybill', boss), '>=', 1.2),
+      bar('postgres drain by 4 relays / by 1', rate('four', 'waybill'), '>=', 1),
+      bar('postgres WAL from enqueue to delivered / by hand', wal, '<=', 1.15),
+    ],
+  }
+}
+
+function endToEnd(measurements, { waybill, hand }) {
+  const total = (bytes, name) => measurements.median(name, 'walBytes') + bytes.toSorted((a, b) => a - b)[bytes.length >> 1]
+  return total(waybill, 'waybill') / total(hand, 'hand')
+}
