@@ -1,12 +1,13 @@
-// Runs a benchmark: `npm run bench -- <topic> [options]`. What only some topics need is seen to here: the Node that
-// the peers ask for, and the peers themselves, which have a lockfile of their own and are installed at first use.
+// Runs a benchmark: `npm run bench -- <topic> [options]`. What it needs is seen to here: a build of what is in src, and
+// for some topics the Node that the peers ask for, and the peers, which have a lockfile of their own.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 
 const here = import.meta.dirname
+const root = resolve(here, '..')
 /** graphile-worker and pg-boss refuse Node 20; everything is measured on one Node. */
 const PEERS_NODE = '24'
 
@@ -28,6 +29,15 @@ function installPeers() {
   writeFileSync(mark, lock)
 }
 
+/** Benchmarks import what users import. */
+function buildWhenStale() {
+  const newest = readdirSync(join(root, 'src'), { recursive: true })
+    .reduce((latest, file) => Math.max(latest, statSync(join(root, 'src', file)).mtimeMs), 0)
+  const built = join(root, 'dist', 'index.js')
+  if (existsSync(built) && statSync(built).mtimeMs > newest) return
+  if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' }).status !== 0) process.exit(1)
+}
+
 const [name, ...args] = process.argv.slice(2)
 const topic = TOPICS[name]
 if (topic === undefined) {
@@ -35,8 +45,9 @@ if (topic === undefined) {
   for (const [each, { about }] of Object.entries(TOPICS)) console.error(`  ${each.padEnd(10)} ${about}`)
   process.exit(2)
 }
+buildWhenStale()
 if (topic.withPeers) installPeers()
 const script = join(here, topic.script)
-const command = topic.withPeers ? [resolve(here, '..', 'scripts', 'on-node.mjs'), PEERS_NODE, script] : [script]
+const command = topic.withPeers ? [join(root, 'scripts', 'on-node.mjs'), PEERS_NODE, script] : [script]
 const run = spawnSync(process.execPath, [...command, ...args], { stdio: 'inherit' })
 process.exit(run.status ?? 1)

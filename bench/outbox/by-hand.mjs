@@ -96,6 +96,6 @@ export class ByHand {
 export async function fill(client, byHand, count) {
   for (let done = 0; done < count; done += 1_000) {
     const size = Math.min(1_000, count - done)
-    await byHand.enqueueMany(client, Array.from({ length: size }, (_, n) => payloadOf(done + n)))
+    await byHand.enqueuePayloads(client, Array.from({ length: size }, (_, n) => payloadOf(done + n)))
   }
 }

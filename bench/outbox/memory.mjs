@@ -9,8 +9,8 @@ import { fill } from './by-hand.mjs'
 
 const MEBIBYTE = 2 ** 20
 
-async function relayProcess(url) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'memory-relay.mjs'), url], {
+async function relayProcess(url, flags = []) {
+  const child = spawn(process.execPath, [...flags, join(import.meta.dirname, 'memory-relay.mjs'), url], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])

@@ -2,4 +2,4 @@
 
 export const SCHEMA = 'waybill_bench'
 export const BATCH = 1_000
-export const RELAY = { batch: BATCH, concurrency: 100 }
+export const RELAY = { batch: BATCH, concurrency: 10 }

@@ -1,5 +1,6 @@
 // graphile-worker as its documentation tunes it: a local queue, batched completions, 24 jobs at a time on 25
 // connections, jobs added in thousands.
+import { EventEmitter } from 'node:events'
 import { Logger, makeWorkerUtils, runOnce } from 'graphile-worker'
 import { draftOf, TYPE } from '../outbox/order.mjs'
 
@@ -38,27 +39,28 @@ export class GraphileWorker {
   }
 
   /**
-   * Until nothing is left. Answers the seconds from the first job handled to the last one, which counts neither the
-   * opening nor the closing of its connections.
+   * Until nothing is left. Answers the seconds from the first request for a job to the last job handled, which counts
+   * neither the opening nor the closing of its connections, nor the completion of its last jobs.
    */
   async drain(localQueueSize, onPayload) {
-    let first = 0
-    let last = 0
+    let began
+    let ended
+    const events = new EventEmitter()
+    events.once('worker:getJob:start', () => { began = performance.now() })
     const worker = {
       connectionString: this.#url, concurrentJobs: 24, maxPoolSize: 25, localQueue: { size: localQueueSize },
-      completeJobBatchDelay: 0, failJobBatchDelay: 0, logger,
+      completeJobBatchDelay: 0, failJobBatchDelay: 0, logger, events,
     }
     await runOnce({
       preset: { worker },
       taskList: {
         [TYPE]: async (payload) => {
-          first ||= performance.now()
-          last = performance.now()
           onPayload(payload)
+          ended = performance.now()
         },
       },
     })
-    return (last - first) / 1_000
+    return (ended - began) / 1_000
   }
 
   async count() {

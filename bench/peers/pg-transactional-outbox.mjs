@@ -32,7 +32,7 @@ export class PgTransactionalOutbox {
       settings: {
         dbSchema: SETUP.schema, dbTable: SETUP.table, enableMaxAttemptsProtection: false,
         enablePoisonousMessageProtection: false, nextMessagesFunctionName: SETUP.nextMessagesName,
-        nextMessagesBatchSize: BATCH, nextMessagesPollingIntervalInMs: 20,
+        nextMessagesBatchSize: BATCH, nextMessagesPollingIntervalInMs: 20, nextMessagesLockInMs: 1_000,
       },
     }
     this.#store = initializeMessageStorage(this.#config, getDisabledLogger())
