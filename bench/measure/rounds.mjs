@@ -2,7 +2,7 @@
 // neither a drift of the machine nor the place behind a certain neighbour favours anybody.
 import { median, pairedRatio } from './statistics.mjs'
 
-/** The names in the order of the repetition. */
+/** The names in the order of the repetition. @public for its test */
 export function rotated(names, round) {
   const first = ((round % names.length) + names.length) % names.length
   return [...names.slice(first), ...names.slice(0, first)]
@@ -24,7 +24,7 @@ export async function interleave(variants, rounds) {
   return new Measurements(measured)
 }
 
-export class Measurements {
+class Measurements {
   #measured
 
   /** An array of measurements for each variant, one per repetition. */

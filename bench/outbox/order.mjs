@@ -21,7 +21,7 @@ export function draftsOf(count) {
 }
 
 /** Whether a handler was given one of these. */
-export function isOrder(payload) {
+function isOrder(payload) {
   return typeof payload === 'object' && payload !== null && payload.note === note
 }
 

@@ -2,8 +2,9 @@
 // the slower ones of each in full runs; `smoke` only shows that everything runs.
 
 const FULL = {
-  rounds: 5, transactions: 6_000, peerTransactions: 1_500, bulks: 40, drain: 50_000, ordered: 10_000, slowDrain: 1_000, latency: 200,
-  backlog: 50_000, claimRounds: 41, everyMode: true, history: 200_000, memory: 1_000_000, sqlite: 50_000, sharedBuffers: '1GB',
+  rounds: 5, transactions: 4_000, peerTransactions: 800, bulks: 20, drain: 20_000, ordered: 5_000, slowDrain: 500,
+  latency: 120, backlog: 50_000, claimRounds: 41, everyMode: true, history: 200_000, memory: 1_000_000, sqlite: 30_000,
+  sharedBuffers: '1GB',
 }
 const QUICK = {
   rounds: 5, transactions: 800, peerTransactions: 100, bulks: 5, drain: 5_000, ordered: 2_000, slowDrain: 100, latency: 25,
