@@ -25,7 +25,7 @@ async function userTransactions(bench, count, write) {
 }
 
 export async function enqueueOne(bench) {
-  const { transactions, peerTransactions, rounds } = bench.sizes
+  const { transactions, peerTransactions, shortRounds } = bench.sizes
   const ours = (write, who) => async () => {
     await bench.empty()
     await bench.admin.query('truncate business')
@@ -47,7 +47,7 @@ export async function enqueueOne(bench) {
     hand: ours((client, n) => bench.byHand.enqueue(client, payloadOf(n)), 'by hand'),
     none: ours(async () => undefined, 'none'),
     graphile: peer('graphile'), boss: peer('boss'), pto: peer('pto'),
-  }, rounds)
+  }, shortRounds)
   return {
     title: `One message in a user's transaction: BEGIN, a business row, the message, COMMIT; ${CONNECTIONS} connections`,
     columns: COLUMNS,

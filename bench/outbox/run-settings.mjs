@@ -12,14 +12,14 @@ export async function runSettings(bench, { size, isLent }) {
   const { rows } = await bench.admin.query(SETTINGS, [ASKED])
   const server = rows.map(({ name, setting, unit }) => `${name} ${setting}${unit === null ? '' : ` × ${unit}`}`).join(', ')
   const peers = ['graphile-worker', 'pg-boss', 'pg-transactional-outbox', 'pg'].map((name) => `${name} ${versionOf(name)}`)
-  const { rounds, ...counts } = bench.sizes
+  const { rounds, shortRounds, ...counts } = bench.sizes
   return [
     ['run', size === 'full' ? `full, ${date}, commit ${commit}` : `${size}, ${date}, commit ${commit}; smaller than a full run`],
     ['machine', hardware],
     ['Node', `${node}, for everything measured`],
     ['PostgreSQL', `${await bench.load.version()}${isLent ? ', lent' : ', private, on the same machine'}; ${server}`],
     ['packages', peers.join(', ')],
-    ['repetitions', `${rounds} of each, interleaved, after one that does not count`],
+    ['repetitions', `${rounds} of each, ${shortRounds} of single transactions, interleaved, after one that does not count`],
     ['sizes', Object.entries(counts).filter(([, value]) => typeof value === 'number')
       .map(([name, value]) => `${name} ${value.toLocaleString('en-US')}`).join(', ')],
     ['Waybill', `pool of ${CONNECTIONS}; relay: batch ${RELAY.batch}, concurrency ${RELAY.concurrency}, retainDeliveredMs 0`],

@@ -53,12 +53,12 @@ export class Workbench {
   }
 
   async #open() {
-    this.pool = this.newPool()
+    this.pool = this.#newPool()
     this.admin = new pg.Client({ connectionString: this.url })
     await this.admin.connect()
     this.load = await ServerLoad.open(this.admin)
-    this.waybill = this.newWaybill(this.pool, 0)
-    this.retaining = this.newWaybill(this.pool, 86_400_000)
+    this.waybill = this.#newWaybill(this.pool, 0)
+    this.retaining = this.#newWaybill(this.pool, 86_400_000)
     await this.waybill.migrate()
     await this.admin.query('create table business (id bigint generated always as identity primary key, total integer)')
     this.classic = await ClassicQueue.open(this.admin)
@@ -69,11 +69,15 @@ export class Workbench {
     }
   }
 
-  newPool() {
-    return new pg.Pool({ connectionString: this.url, max: CONNECTIONS })
+  #newPool() {
+    const pool = new pg.Pool({ connectionString: this.url, max: CONNECTIONS })
+    // `end` does not wait for the server, so dropping the database may find a connection that is about to go. A query
+    // that loses its connection fails in any case.
+    pool.on('error', () => undefined)
+    return pool
   }
 
-  newWaybill(pool, retainDeliveredMs) {
+  #newWaybill(pool, retainDeliveredMs) {
     return createWaybill({ store: postgres({ pool, schema: SCHEMA, retainDeliveredMs }), lanes: ORDERED })
   }
 
