@@ -29,15 +29,25 @@ export function deliverToHandler(
   target: string, handler: AnyTargetHandler, decoding: Decoding,
 ): Deliver<RelayItem> {
   const find = typeof handler === 'function' ? () => handler : router(target, handler)
-  return async ({ message }, context) => {
+  return ({ message }, context) => {
     const handle = find(message.type)
     if (handle === undefined) {
       throw new WaybillError('NO_ROUTE', `target '${target}' has no handler for type '${message.type}'`, {
         details: { target, type: message.type },
       })
     }
-    await handle(delivered(message, await readPayload(message, decoding)), context)
+    const payload = readPayload(message, decoding)
+    const result = payload instanceof Promise
+      ? payload.then((read: unknown) => handle(delivered(message, read), context))
+      : handle(delivered(message, payload), context)
+    return isThenable(result) ? Promise.resolve(result) : undefined
   }
+}
+
+/** A query builder that a handler returns is run by being awaited, so a promise is not all that counts. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const mayHave = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return mayHave && 'then' in value && typeof value.then === 'function'
 }
 
 export function deliverToTransport(transport: Transport): Deliver<RelayItem> {

@@ -7,8 +7,9 @@
  * All of it is synchronous state: a delivery that ends hands its outcome to its batch's settler and lets
  * the next one start in the same breath. Those who must wait do so at the gate.
  *
- * Bounds: a new batch is wanted only while fewer items than `concurrency` are ready to start, or, after a wake-up,
- * while no more than a batch are, so that what has just come is found beside a backlog. At most four batches of items
+ * Bounds: a new batch is wanted only while fewer items than `concurrency` are ready to start; or, after a wake-up,
+ * while no more than a batch are, so that what has just come is found beside a backlog; or, where batches are started
+ * at once, one ahead of the batch that is about to start. At most four batches of items
  * wait for others of their chain, buffered bytes are below `maxInFlightBytes`, and at most a batch of
  * outcomes waits for its answer.
  */
@@ -75,6 +76,11 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
 
   get wantsMore(): boolean {
     return this.ready < this.ports.settings.concurrency && this.hasRoom
+  }
+
+  /** As if this batch, of which nothing has started, were not there. */
+  wantsMoreBeside(open: OpenBatch<Batch, Item>): boolean {
+    return this.ready - open.firstCount < this.ports.settings.concurrency && this.hasRoom
   }
 
   /** There is work for every slot, but something new has come, which may be a group's first. */

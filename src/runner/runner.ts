@@ -2,7 +2,8 @@
  * The runner: wake → pull → deliver → settle, for any source of leased work.
  *
  * One loop keeps deliveries fed. It pulls the next batch while the last one is being delivered, waits when
- * nothing is due, and backs off when the source fails. Deliveries and settles go on by themselves.
+ * nothing is due, and backs off when the source fails. Deliveries and settles go on by themselves. Where deliveries
+ * are faster than pulls, it asks for the next batch before it starts the one that has come.
  *
  * A `solo` batch holds an item that may have ended a process before. It waits until everything else is
  * answered, is delivered and settled, and only then does the loop go on: if the process ends now, it is
@@ -27,6 +28,9 @@ import {
 } from './report.js'
 import type { Deliver, PulledBatch, RunnerItem, Source } from './source.js'
 import { Poll } from './wake.js'
+
+/** A full batch all of whose items were started within this time is worth pulling the next one ahead. */
+const FAST_MS = 100
 
 export interface StopResult {
   /** Items that were delivered, or failed, and settled while stopping. */
@@ -59,6 +63,9 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
   /** The latest pull that found nothing while nothing was held. */
   private idleAtPull = 0
   private idleTold = false
+  /** A pull that was begun before its batch was wanted. */
+  private ahead: Promise<OpenBatch<Batch, Item> | null> | undefined
+  private admittedAt = -Infinity
 
   constructor(source: Source<Batch, Item>, deliver: Deliver<Item>, options: RunnerOptions = {}) {
     this.source = source
@@ -147,9 +154,7 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
     const { dispatcher } = this
     try {
       while (!this.isStopping) {
-        await dispatcher.gate.until(() => this.isStopping || dispatcher.wantsMore || this.hasNews)
-        const limit = dispatcher.wantsMore ? this.settings.batch : this.newsLimit
-        const open = untilEmpty ? await this.pull(limit) : await this.pullUntilAnswered(limit)
+        const open = await this.next(untilEmpty)
         if (open !== null) await this.take(open)
         else if (!untilEmpty) await this.rest()
         else if (dispatcher.isQuiet) return
@@ -158,8 +163,35 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
         await nextTurn()
       }
     } finally {
+      const unused = await this.ahead?.catch(() => null)
+      if (unused) dispatcher.giveBack(unused)
       await dispatcher.gate.until(() => dispatcher.isQuiet)
     }
+  }
+
+  /** The next batch, when it is wanted. */
+  private async next(untilEmpty: boolean): Promise<OpenBatch<Batch, Item> | null> {
+    const { dispatcher, settings } = this
+    const pull = (limit: number): Promise<OpenBatch<Batch, Item> | null> =>
+      untilEmpty ? this.pull(limit) : this.pullUntilAnswered(limit)
+    if (this.ahead === undefined) {
+      await dispatcher.gate.until(() => this.isStopping || dispatcher.wantsMore || this.hasNews)
+    }
+    const open = await (this.ahead ?? pull(dispatcher.wantsMore ? settings.batch : this.newsLimit))
+    this.ahead = undefined
+    if (open !== null && this.isDrainedFast(open)) {
+      this.ahead = pull(settings.batch)
+      this.ahead.catch(() => undefined)
+      // So that the request is on its way before handlers, which may never wait, take the turn.
+      await nextTurn()
+    }
+    return open
+  }
+
+  /** The batch before this one was started at once, so the next is pulled while this one is delivered. */
+  private isDrainedFast(open: OpenBatch<Batch, Item>): boolean {
+    return open.batch.items.length >= this.settings.batch && !open.batch.solo && this.dispatcher.wantsMoreBeside(open)
+      && this.settings.time.monotonicMs() - this.admittedAt < FAST_MS
   }
 
   private async pull(limit = this.settings.batch): Promise<OpenBatch<Batch, Item> | null> {
@@ -190,6 +222,7 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
     const { gate } = this.dispatcher
     if (open.batch.solo) await gate.until(() => this.isStopping || this.dispatcher.holdsOnly(open))
     if (this.isStopping) return this.dispatcher.giveBack(open)
+    this.admittedAt = this.settings.time.monotonicMs()
     this.dispatcher.admit(open)
     if (open.batch.solo) await gate.until(() => open.settler.isDone)
   }

@@ -1,8 +1,8 @@
 /**
  * Writes the outcomes of one batch back to the source.
  *
- * Outcomes are collected and written together: when the batch is complete, when 200 wait, or
- * `settleEveryMs` after the first. One write of a batch is under way at a time; batches do not wait for
+ * Outcomes are collected and written together: when the batch is complete, at the end of the turn
+ * in which 200 wait, or `settleEveryMs` after the first. One write of a batch is under way at a time; batches do not wait for
  * each other. A write that fails is repeated with backoff until the batch's lease is over; only then
  * do its items count as lost. When the store says that repeating cannot help, the outcomes are
  * halved, so that one that it will not take keeps no other from being written.
@@ -47,6 +47,7 @@ export class Settler<Item extends RunnerItem> {
   private writing = false
   private closed = false
   private timer: NodeJS.Timeout | undefined
+  private soon: NodeJS.Immediate | undefined
 
   constructor(items: number, ports: SettlerPorts<Item>) {
     this.missing = items
@@ -81,20 +82,28 @@ export class Settler<Item extends RunnerItem> {
   /** Nothing more is written and later answers are not heard. */
   close(): void {
     this.closed = true
-    clearTimeout(this.timer)
+    this.disarm()
   }
 
   private arrange(): void {
-    if (this.missing === 0 || this.waiting.length >= WRITE_AT) this.hurry()
-    else if (!this.writing && !this.closed && this.waiting.length > 0) {
+    if (this.missing === 0) return this.hurry()
+    if (this.writing || this.closed || this.waiting.length === 0) return
+    // Many deliveries may end in one turn, and a batch that is written whole costs the source the least.
+    if (this.waiting.length >= WRITE_AT) this.soon ??= setImmediate(() => this.hurry())
+    else {
       this.timer ??= setTimeout(() => this.hurry(), this.ports.settings.settleEveryMs)
     }
   }
 
+  private disarm(): void {
+    clearTimeout(this.timer)
+    clearImmediate(this.soon)
+    this.timer = this.soon = undefined
+  }
+
   private async write(): Promise<void> {
     this.writing = true
-    clearTimeout(this.timer)
-    this.timer = undefined
+    this.disarm()
     let groups = [this.takeWaiting()]
     for (let failures = 0; groups.length > 0 && !this.closed;) {
       const refused: Ended<Item>[][] = []

@@ -20,10 +20,12 @@ describe('bounds', () => {
   test('the next batch is pulled when fewer items than concurrency are buffered', async () => {
     const source = new FakeSource(items(100))
     const held = new HeldDeliveries()
-    const runner = new Runner(source, held.deliver, { concurrency: 3, batch: 10 })
+    let now = 0
+    const runner = new Runner(source, held.deliver, { concurrency: 3, batch: 10, time: { monotonicMs: () => now } })
     await runner.start()
     await held.untilStarted(3)
     await settleDown()
+    now += 100
     expect(source.calls.pull).toBe(1)
     expect(runner.counters()).toMatchObject({ inFlight: 3, buffered: 7 })
     for (let ended = 0; ended < 4; ended += 1) {
@@ -39,6 +41,37 @@ describe('bounds', () => {
     expect(runner.counters()).toMatchObject({ inFlight: 3, buffered: 12, claimed: 20 })
     expect(source.limits).toEqual([10, 10])
     await runner.stop({ timeoutMs: 0 })
+  })
+
+  test('where a batch is started at once, the next is pulled before the one after it starts', async () => {
+    const source = new FakeSource(items(50))
+    const pulls: number[] = []
+    const deliver = (): undefined => void pulls.push(source.calls.pull)
+    const runner = new Runner(source, deliver, { concurrency: 3, batch: 10, time: { monotonicMs: () => 0 } })
+    await runner.start()
+    await source.until(() => source.settled.length === 50)
+    expect(pulls).toEqual([1, 3, 4, 5, 6].flatMap((pull) => Array.from({ length: 10 }, () => pull)))
+    await runner.stop()
+  })
+
+  test('what was pulled ahead is given back by stop', async () => {
+    const source = new FakeSource(items(30))
+    const held = new HeldDeliveries()
+    const runner = new Runner(source, held.deliver, { concurrency: 10, batch: 10, time: { monotonicMs: () => 0 } })
+    await runner.start()
+    await held.untilStarted(10)
+    let answer = (): void => undefined
+    source.onPull = (call) => (call < 3 ? undefined : new Promise<void>((resolve) => {
+      answer = resolve
+    }))
+    held.endAll()
+    await source.until(() => source.calls.pull === 3)
+    const stopped = runner.stop()
+    held.endAll()
+    answer()
+    await stopped
+    expect(source.settled.length).toBe(30)
+    expect(source.ids('release')).toHaveLength(20)
   })
 
   test('no delivery starts while started bytes would exceed the limit', async () => {

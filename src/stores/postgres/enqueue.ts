@@ -119,7 +119,7 @@ function keyColumns(messages: readonly NewMessage[]): string[] {
 }
 
 function idOf({ tag }: EnqueueContext, row: SqlRow | undefined): string {
-  return formatMessageId(tag, BigInt(String(row?.['seq'])))
+  return formatMessageId(tag, String(row?.['seq']))
 }
 
 const identityOf = (message: NewMessage): string =>

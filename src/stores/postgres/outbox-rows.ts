@@ -1,72 +1,79 @@
 /** From rows to messages. Drivers give bigints as text or number; both are read. */
 import { WaybillError } from '../../core/errors.js'
-import type { ScopeId } from '../../core/scope.js'
+import { DEFAULT_SCOPE, type ScopeId } from '../../core/scope.js'
 import type { SqlRow } from '../../core/sql.js'
+import type { ClaimRequest } from '../../outbox/contract.js'
 import { formatMessageId } from '../../outbox/message-id.js'
-import type { OutboxMessage, OutboxStatus } from '../../outbox/message.js'
+import { DEFAULT_MAX_ATTEMPTS, type OutboxMessage, type OutboxStatus } from '../../outbox/message.js'
 
 export function toMessage(tag: string, row: SqlRow): OutboxMessage {
-  return {
-    ...content(tag, row),
+  return messageOf(tag, row, {
     lane: String(row['lane']),
     target: String(row['target']),
     status: row['status'] as OutboxStatus,
     claimedBy: optionalText(row['consumer']),
     claimToken: optionalText(row['token']),
-    leaseExpiresAt: row['lease_until'] === null ? undefined : Number(row['lease_until']),
+    leaseExpiresAt: optionalNumber(row['lease_until']),
     updatedAt: Number(row['updated_at']),
-  }
+  })
 }
 
-export interface ClaimedAs {
-  readonly lane: string
-  readonly target: string
-  readonly consumer: string
-  readonly token: string
-}
-
-export function toClaimedMessage(tag: string, row: SqlRow, claim: ClaimedAs): OutboxMessage {
+/** What the messages of one claim have in common; only the first row says it. */
+export function claimState({ lane, target, consumer }: ClaimRequest, token: string, first: SqlRow): MessageState {
   return {
-    ...content(tag, row),
-    lane: claim.lane,
-    target: claim.target,
+    lane,
+    target,
     status: 'claimed',
-    claimedBy: claim.consumer,
-    claimToken: claim.token,
-    leaseExpiresAt: Number(row['lease_until']),
-    updatedAt: Number(row['claimed_at']),
+    claimedBy: consumer,
+    claimToken: token,
+    leaseExpiresAt: Number(first['lease_until']),
+    updatedAt: Number(first['claimed_at']),
   }
 }
 
-type Content = Omit<OutboxMessage,
+type MessageState = Pick<OutboxMessage,
   'lane' | 'target' | 'status' | 'claimedBy' | 'claimToken' | 'leaseExpiresAt' | 'updatedAt'>
 
-function content(tag: string, row: SqlRow): Content {
+/**
+ * One literal, field by field, since a relay makes many of them. A column that is null has the value most messages
+ * have: outbox_claim leaves those out.
+ */
+export function messageOf(tag: string, row: SqlRow, state: MessageState): OutboxMessage {
+  const createdAt = Number(row['created_at'])
   return {
-    id: formatMessageId(tag, BigInt(String(row['seq']))),
-    scope: row['scope'] as ScopeId,
+    id: formatMessageId(tag, String(row['seq'])),
+    scope: (row['scope'] ?? DEFAULT_SCOPE) as ScopeId,
+    lane: state.lane,
+    target: state.target,
     type: String(row['type']),
     key: optionalText(row['key']),
     payload: bytes(row['payload']),
-    contentType: String(row['content_type']),
+    contentType: String(row['content_type'] ?? 'application/json'),
     headers: parseHeaders(row['headers']),
     dedupeKey: optionalText(row['dedupe_key']),
-    availableAt: Number(row['available_at']),
-    attemptCount: Number(row['attempts']),
-    maxAttempts: Number(row['max_attempts']),
+    status: state.status,
+    availableAt: Number(row['available_at'] ?? createdAt),
+    attemptCount: Number(row['attempts'] ?? 1),
+    maxAttempts: Number(row['max_attempts'] ?? DEFAULT_MAX_ATTEMPTS),
+    claimedBy: state.claimedBy,
+    claimToken: state.claimToken,
+    leaseExpiresAt: state.leaseExpiresAt,
     lastError: optionalText(row['last_error']),
-    redrivenAt: row['redriven_at'] === null ? undefined : Number(row['redriven_at']),
-    createdAt: Number(row['created_at']),
+    redrivenAt: optionalNumber(row['redriven_at']),
+    createdAt,
+    updatedAt: state.updatedAt,
   }
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
 
 function parseHeaders(text: unknown): Readonly<Record<string, string>> {
-  return text === '{}' ? NO_HEADERS : (JSON.parse(String(text)) as Record<string, string>)
+  return text === null || text === '{}' ? NO_HEADERS : (JSON.parse(String(text)) as Record<string, string>)
 }
 
 const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+const optionalNumber = (value: unknown): number | undefined => (value === null ? undefined : Number(value))
 
 function bytes(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value

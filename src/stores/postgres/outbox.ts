@@ -18,7 +18,7 @@ import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/mess
 import { arrayLiteral } from './array-literal.js'
 import { translatedDatabase, translatedExecutor } from './database.js'
 import { enqueueSteps } from './enqueue.js'
-import { toClaimedMessage, toMessage } from './outbox-rows.js'
+import { claimState, messageOf, toMessage } from './outbox-rows.js'
 import { outboxStatements, type OutboxStatementName, type OutboxStatements } from './outbox-statements.js'
 import { migrate } from './schema.js'
 
@@ -102,13 +102,13 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
       if (first === undefined) return null
       if (first['seq'] === null) continue
       const tag = await this.#readTag(this.#database.executor)
-      const claim = { lane: request.lane, target: request.target, consumer: request.consumer, token }
+      const state = claimState(request, token, first)
       return {
         token,
         leaseExpiresAt: Number(first['lease_until']),
         suspect: first['suspect'] === true,
         ordering: first['ordering'] as LaneOrdering,
-        messages: rows.map((row) => toClaimedMessage(tag, row, claim)),
+        messages: rows.map((row) => messageOf(tag, row, state)),
       }
     }
     return null
@@ -116,19 +116,18 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
 
   async settle(request: SettleRequest): Promise<readonly SettleAnswer[]> {
     const tag = await this.#guard(() => this.#readTag(this.#database.executor))
-    const outcomes = request.outcomes
+    const { outcomes } = request
     const rows = await this.#runReadCommitted(this.#sql.settle([
       request.token,
       arrayLiteral(outcomes.map(({ id }) => String(parseMessageId(tag, id) ?? -1n))),
-      arrayLiteral(outcomes.map(({ kind }) => kind)),
-      arrayLiteral(outcomes.map((outcome) => ('error' in outcome ? outcome.error : null))),
-      arrayLiteral(outcomes.map(delayOf)),
-      arrayLiteral(outcomes.map((outcome) => ('retryAt' in outcome ? String(outcome.retryAt) : null))),
+      ...outcomeArrays(outcomes),
       request.scope ?? null, this.#options.retainDeliveredMs > 0, this.#now(),
     ]))
+    this.#removeExpired()
+    // One row without a place answers them all.
+    if (rows[0]?.['place'] === null) return outcomes.map(() => 'delivered')
     const answers = new Array<SettleAnswer>(outcomes.length).fill('lost_claim')
     for (const row of rows) answers[Number(row['place']) - 1] = row['answer'] as SettleAnswer
-    this.#removeExpired()
     return answers
   }
 
@@ -297,6 +296,17 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
     this.#tag = String(row['value'])
     return this.#tag
   }
+}
+
+/** Kinds, errors, delays and times; null for what is the same of all, as in most settles. */
+function outcomeArrays(outcomes: readonly SettleOutcome[]): (string | null)[] {
+  if (outcomes.every(({ kind }) => kind === 'ack')) return [null, null, null, null]
+  return [
+    arrayLiteral(outcomes.map(({ kind }) => kind)),
+    arrayLiteral(outcomes.map((outcome) => ('error' in outcome ? outcome.error : null))),
+    arrayLiteral(outcomes.map(delayOf)),
+    arrayLiteral(outcomes.map((outcome) => ('retryAt' in outcome ? String(outcome.retryAt) : null))),
+  ]
 }
 
 function delayOf(outcome: SettleOutcome): string | null {

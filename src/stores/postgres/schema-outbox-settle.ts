@@ -2,7 +2,8 @@
  * The settle, as a function: it locks the claim's row, so two settles of one claim take turns and the second
  * sees what the first left open. In an ordered lane it takes the queue's lock first, as claims do: a claim that
  * finds a key held and sets a message aside, and the settle that frees the key, must not miss each other. The
- * arguments are parallel arrays; an answer per element, in order.
+ * arguments are parallel arrays, without kinds when all are acked. An answer per element, with its place; or one
+ * without a place, when the claim is delivered as a whole.
  */
 
 /**
@@ -141,12 +142,14 @@ begin
   if not found then
     return;
   end if;
-  if p_scope is null and p_seqs = c.seqs and 'ack' = all (p_kinds) then
+  if p_scope is null and p_kinds is null and cardinality(p_seqs) = cardinality(c.seqs) and (p_seqs = c.seqs
+     or array(select s from unnest(p_seqs) s order by s) = array(select s from unnest(c.seqs) s order by s)) then
     perform outbox_settle_all(c, p_retain, v_now);
-    return query select n::bigint, 'delivered' from generate_series(1, cardinality(p_seqs)) n;
+    return query select null::bigint, 'delivered';
   else
-    return query select * from outbox_settle_some(
-      c, p_seqs, p_kinds, p_errors, p_delays, p_ats, p_scope, v_ordering, p_retain, v_now);
+    return query select * from outbox_settle_some(c, p_seqs,
+      coalesce(p_kinds, array_fill('ack'::text, array[cardinality(p_seqs)])), p_errors, p_delays, p_ats, p_scope,
+      v_ordering, p_retain, v_now);
   end if;
   perform outbox_arrange(c.lane, c.target, v_scopes, v_keys);
 end $body$`
