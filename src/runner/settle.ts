@@ -1,11 +1,11 @@
 /**
  * Writes the outcomes of one batch back to the source.
  *
- * Outcomes are collected and written together: when the batch is complete, at the end of the turn
- * in which 200 wait, or `settleEveryMs` after the first. One write of a batch is under way at a time; batches do not wait for
- * each other. A write that fails is repeated with backoff until the batch's lease is over; only then
- * do its items count as lost. When the store says that repeating cannot help, the outcomes are
- * halved, so that one that it will not take keeps no other from being written.
+ * Outcomes are collected and written together: when the batch is complete, at the end of the turn in which
+ * 200 wait, or `settleEveryMs` after the first. One write of a batch is under way at a time; batches do not
+ * wait for each other. A write that fails is repeated with backoff until the batch's lease is over; only
+ * then do its items count as lost. When the store says that repeating cannot help, the outcomes are halved,
+ * so that one that it will not take keeps no other from being written.
  *
  * When every item has its outcome and writing fails, the lease is no longer renewed: either a
  * repetition succeeds while it lasts, or others take over.
