@@ -38,7 +38,7 @@ export async function memory(bench) {
       ['median of the last quarter', (median(quarter(3)) / MEBIBYTE).toFixed(0)],
       ['highest', peak.toFixed(0)],
     ],
-    notes: [`${rss.length} samples in ${seconds.toFixed(1)} s, ${Math.round(count / seconds).toLocaleString('en-US')} messages/s.`],
+    notes: [`${rss.length} samples in ${seconds.toFixed(1)} s.`],
     bars: [
       bar('relay RSS in MiB over a large backlog', peak, '<=', 150),
       bar('relay RSS of the last quarter / of the second', growth, '<=', 1.1),
