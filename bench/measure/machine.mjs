@@ -8,8 +8,9 @@ const root = resolve(import.meta.dirname, '..', '..')
 
 export function machine() {
   const [cpu] = cpus()
+  const gibibytes = Math.round(totalmem() / 2 ** 30)
   return {
-    hardware: `${availableParallelism()} × ${cpu?.model.trim() ?? arch()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()}`,
+    hardware: `${availableParallelism()} × ${cpu?.model.trim() ?? arch()}, ${gibibytes} GiB, ${platform()}`,
     node: process.versions.node,
     date: new Date().toISOString().slice(0, 10),
     commit: commit(),
@@ -23,7 +24,8 @@ export function versionOf(name) {
 
 /** Absent in an unpacked archive. */
 function commit() {
-  const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }
+  const git = (...args) => execFileSync('git', args, options).trim()
   try {
     return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') === '' ? '' : ' and changes'}`
   } catch {

@@ -21,7 +21,8 @@ export class ServerLoad {
   constructor(client, postmaster) {
     this.#client = client
     this.#postmaster = postmaster
-    this.#ticksPerSecond = postmaster === undefined ? 0 : Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+    this.#ticksPerSecond = postmaster === undefined ? 0
+      : Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
   }
 
   async version() {

@@ -37,7 +37,8 @@ export class ByHand {
         returning seq`,
       values: [
         every('default'), every(LANE), every(TARGET), every(TYPE), every(null),
-        payloads.map((payload) => Buffer.from(JSON.stringify(payload))), every('application/json'), every('{}'), every(20),
+        payloads.map((payload) => Buffer.from(JSON.stringify(payload))),
+        every('application/json'), every('{}'), every(20),
       ],
     })
     return rows.length
@@ -59,7 +60,8 @@ export class ByHand {
   async claim(client, limit, token) {
     const { rows } = await client.query({
       name: 'by_hand_claim',
-      text: `select * from ${this.#schema}.outbox_claim($1, $2, $3::text[], $4::integer, $5::bigint, $6, $7, $8::bigint)`,
+      text: `select * from ${this.#schema}.outbox_claim(
+        $1, $2, $3::text[], $4::integer, $5::bigint, $6, $7, $8::bigint)`,
       values: [LANE, TARGET, null, limit, 30_000, 'by-hand', token, null],
     })
     return rows

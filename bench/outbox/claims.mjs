@@ -6,7 +6,9 @@ import { interleave } from '../measure/rounds.mjs'
 import { withStore } from '../stores.mjs'
 
 const BATCH = 100
-const LABELS = { 'ordered': 'no backlog', 'hot-key': 'one key, its head claimed', 'blocked-head': 'one key, its head dead' }
+const LABELS = {
+  'ordered': 'no backlog', 'hot-key': 'one key, its head claimed', 'blocked-head': 'one key, its head dead',
+}
 
 export async function claimsBesideBacklogs(bench) {
   const { backlog, claimRounds } = bench.sizes

@@ -1,6 +1,7 @@
 // Draining a backlog on PostgreSQL into a handler that does nothing but count.
 import { bar } from '../measure/bars.mjs'
 import { interleave } from '../measure/rounds.mjs'
+import { median } from '../measure/statistics.mjs'
 import { fill } from './by-hand.mjs'
 import { payloadOf, Tally } from './order.mjs'
 import { BATCH, RELAY } from './relay-settings.mjs'
@@ -74,7 +75,8 @@ const BOSS_RETAINING = ['bossWork', 'bossComplete']
 const SLOWER_MODES = ['graphile500', 'bossDelete1', 'bossComplete']
 
 function chosenVariants(bench) {
-  const chosen = Object.entries(variants(bench)).filter(([name]) => bench.sizes.everyMode || !SLOWER_MODES.includes(name))
+  const isChosen = ([name]) => bench.sizes.everyMode || !SLOWER_MODES.includes(name)
+  const chosen = Object.entries(variants(bench)).filter(isChosen)
   return Object.fromEntries(chosen)
 }
 
@@ -122,9 +124,9 @@ export async function drain(bench, enqueued) {
     columns: COLUMNS,
     rows: throughputRows(measurements, LABELS, 'hand'),
     notes: [
-      `Waybill to the best of graphile-worker (${LABELS[graphile]}): ${rate('waybill', graphile).toFixed(2)}; to the best of `
-        + `pg-boss that keeps nothing (${LABELS[boss]}): ${rate('waybill', boss).toFixed(2)}; keeping what is delivered, to `
-        + `the best of pg-boss that does (${LABELS[kept]}): ${rate('retained', kept).toFixed(2)}.`,
+      `Waybill's relay to the best of each: ${LABELS[graphile]}: ${rate('waybill', graphile).toFixed(2)}; `
+        + `to ${LABELS[boss]}: ${rate('waybill', boss).toFixed(2)}; `
+        + `keeping what is delivered, to ${LABELS[kept]}: ${rate('retained', kept).toFixed(2)}.`,
     ],
     bars: [
       bar('postgres drain / the same claim and delete by hand', rate('waybill', 'hand'), '>=', 0.7),
@@ -137,6 +139,6 @@ export async function drain(bench, enqueued) {
 }
 
 function endToEnd(measurements, { waybill, hand }) {
-  const total = (bytes, name) => measurements.median(name, 'walBytes') + bytes.toSorted((a, b) => a - b)[bytes.length >> 1]
+  const total = (bytes, name) => median(bytes) + measurements.median(name, 'walBytes')
   return total(waybill, 'waybill') / total(hand, 'hand')
 }

@@ -49,13 +49,14 @@ export async function enqueueOne(bench) {
     graphile: peer('graphile'), boss: peer('boss'), pto: peer('pto'),
   }, shortRounds)
   return {
-    title: `One message in a user's transaction: BEGIN, a business row, the message, COMMIT; ${CONNECTIONS} connections`,
+    title: `One message in a user's transaction: a business row and the message; ${CONNECTIONS} connections`,
     columns: COLUMNS,
     rows: throughputRows(measurements, {
       waybill: 'waybill `enqueue`', hand: 'by hand: INSERT', none: 'no message at all',
       graphile: 'graphile-worker `add_job`', boss: 'pg-boss `send`', pto: 'pg-transactional-outbox',
     }, 'hand'),
-    bars: [bar('postgres enqueue in a transaction / INSERT by hand', measurements.ratio('waybill', 'hand', 'rate'), '>=', 0.95)],
+    bars: [bar(
+      'postgres enqueue in a transaction / INSERT by hand', measurements.ratio('waybill', 'hand', 'rate'), '>=', 0.95)],
   }
 }
 
@@ -90,10 +91,13 @@ export async function enqueueMany(bench) {
     title: `A thousand messages at a time: BEGIN, ${BULK} messages, COMMIT; one connection`,
     columns: COLUMNS,
     rows: throughputRows(measurements, {
-      waybill: 'waybill `enqueueMany`', hand: 'by hand: `unnest` of every column', payloads: 'by hand: `unnest` of payloads only',
-      graphile: 'graphile-worker `addJobs`, 5,000', boss: 'pg-boss `insert`, 5,000', pto: 'pg-transactional-outbox, one by one',
+      waybill: 'waybill `enqueueMany`', hand: 'by hand: `unnest` of every column',
+      payloads: 'by hand: `unnest` of payloads only',
+      graphile: 'graphile-worker `addJobs`, 5,000', boss: 'pg-boss `insert`, 5,000',
+      pto: 'pg-transactional-outbox, one by one',
     }, 'hand'),
-    bars: [bar('postgres enqueueMany of 1,000 / unnest by hand', measurements.ratio('waybill', 'hand', 'rate'), '>=', 0.85)],
+    bars: [bar(
+      'postgres enqueueMany of 1,000 / unnest by hand', measurements.ratio('waybill', 'hand', 'rate'), '>=', 0.85)],
     walBytes: { waybill: measurements.all('waybill', 'walBytes'), hand: measurements.all('hand', 'walBytes') },
   }
 }

@@ -39,7 +39,9 @@ const { values } = parseArgs({
 const size = values.smoke ? 'smoke' : values.quick ? 'quick' : 'full'
 const names = values.only.split(',')
 const unknown = names.filter((name) => !(name in PARTS))
-if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`)
+if (unknown.length > 0) {
+  throw new Error(`there is no part ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`)
+}
 if (values.write && (size !== 'full' || names.length < Object.keys(PARTS).length)) {
   throw new Error('--write takes a full run')
 }
@@ -74,7 +76,8 @@ progress('done')
 
 const result = verdict(sections.flatMap(({ bars }) => bars))
 if (values.json) {
-  console.log(JSON.stringify({ about, sections: sections.map(({ title, columns, rows, notes }) => ({ title, columns, rows, notes })) }))
+  const tables = sections.map(({ title, columns, rows, notes }) => ({ title, columns, rows, notes }))
+  console.log(JSON.stringify({ about, sections: tables }))
   console.log(JSON.stringify(result))
 } else printReport(about, sections, result)
 if (values.write) writeReport(about, sections, result)

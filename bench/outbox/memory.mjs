@@ -9,7 +9,7 @@ import { fill } from './by-hand.mjs'
 
 const MEBIBYTE = 2 ** 20
 
-/** What Node itself takes for short-lived objects: 3 times this. Its default grows to 16 MiB, and to 32 from Node 24 on. */
+/** Node takes three times this for short-lived objects; unasked, it goes up to 32 MiB on Node 24. */
 const SMALL_YOUNG_GENERATION = '--max-semi-space-size=8'
 
 /** Drains `count` messages in a process with these flags, by `work`: the relay, or the loop by hand. */
@@ -46,7 +46,7 @@ export async function memory(bench) {
       row(`relay, node ${SMALL_YOUNG_GENERATION}`, small), row('relay, Node as it is', plain),
       row('by hand: claim and delete, Node as it is', hand),
     ],
-    notes: ['What Node takes beyond the first row is room for garbage, which it fills before it collects; see docs/relay.md.'],
+    notes: ['Beyond the first row it is room for garbage, which Node fills before it collects; see docs/relay.md.'],
     bars: [
       bar('relay RSS in MiB over a large backlog, small young generation', small.peak / MEBIBYTE, '<=', 150),
       bar('relay RSS of the last quarter / of the second', small.last / small.second, '<=', 1.1),

@@ -1,21 +1,21 @@
-// How much each part measures. `quick` has to end within 45 s, so it also leaves out the modes of other queues that were
-// the slower ones of each in full runs; `smoke` only shows that everything runs. Of what is
-// short, more repetitions (`shortRounds`) tell more than longer ones.
+// How much each part measures. `quick` has to end within 45 s, so it also leaves out the modes of other queues that
+// were the slower ones of each in full runs; `smoke` only shows that everything runs. Of what is short,
+// more repetitions (`shortRounds`) tell more than longer ones.
 
 const FULL = {
-  rounds: 5, shortRounds: 15, transactions: 1_500, peerTransactions: 300, bulks: 20, drain: 20_000, ordered: 5_000, slowDrain: 500,
-  latency: 120, backlog: 50_000, claimRounds: 41, everyMode: true, history: 200_000, memory: 1_000_000, sqlite: 30_000,
-  sharedBuffers: '1GB',
+  rounds: 5, shortRounds: 15, transactions: 1_500, peerTransactions: 300, bulks: 20, drain: 20_000,
+  ordered: 5_000, slowDrain: 500, latency: 120, backlog: 50_000, claimRounds: 41, everyMode: true,
+  history: 200_000, memory: 1_000_000, sqlite: 30_000, sharedBuffers: '1GB',
 }
 const QUICK = {
-  rounds: 5, shortRounds: 9, transactions: 500, peerTransactions: 50, bulks: 5, drain: 5_000, ordered: 2_000,
-  slowDrain: 100, latency: 25,
-  backlog: 10_000, claimRounds: 15, everyMode: false, history: 20_000, memory: 100_000, sqlite: 6_000, sharedBuffers: '256MB',
+  rounds: 5, shortRounds: 7, transactions: 400, peerTransactions: 50, bulks: 4, drain: 4_000, ordered: 1_000,
+  slowDrain: 50, latency: 20, backlog: 5_000, claimRounds: 11, everyMode: false, history: 10_000, memory: 100_000,
+  sqlite: 5_000, sharedBuffers: '256MB',
 }
 const SMOKE = {
   rounds: 1, shortRounds: 1, transactions: 50, peerTransactions: 50, bulks: 1, drain: 1_000, ordered: 1_000,
-  slowDrain: 50, latency: 5,
-  backlog: 500, claimRounds: 3, everyMode: true, history: 1_000, memory: 5_000, sqlite: 1_000, sharedBuffers: '128MB',
+  slowDrain: 50, latency: 5, backlog: 500, claimRounds: 3, everyMode: true, history: 1_000, memory: 5_000,
+  sqlite: 1_000, sharedBuffers: '128MB',
 }
 
 export const SIZES = { full: FULL, quick: QUICK, smoke: SMOKE }

@@ -6,6 +6,7 @@ import { draftOf } from '../outbox/order.mjs'
 
 const QUEUE = 'orders'
 const INSERT_AT_ONCE = 5_000
+const UNFINISHED = `select count(*) as n from pgboss.job where state <> 'completed'`
 
 export class PgBossQueue {
   #client
@@ -67,7 +68,8 @@ export class PgBossQueue {
 
   /** Those that are not completed. */
   async count() {
-    return Number((await this.#client.query(`select count(*) as n from pgboss.job where state <> 'completed'`)).rows[0].n)
+    const { rows: [{ n }] } = await this.#client.query(UNFINISHED)
+    return Number(n)
   }
 
   async clear() {
