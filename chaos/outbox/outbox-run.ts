@@ -1,0 +1,182 @@
+/**
+ * One run of the outbox on one store: a quiet part, faults, a calm part, then the producers stop, the relays finish,
+ * everything is stopped, the table is read, and the journals are judged.
+ */
+import { performance } from 'node:perf_hooks'
+import { setTimeout as wait } from 'node:timers/promises'
+import { join } from 'node:path'
+import { createWaybill, type Waybill } from 'waybill'
+import { seededRandom } from 'waybill/testkit'
+import { planFaults } from '../faults/schedule.js'
+import { Journal, now } from '../history/journal.js'
+import type { Sample } from '../processes/child.js'
+import { FaultRunner, type FaultKind } from './faults.js'
+import { Fleet } from './fleet.js'
+import { judge, type Judgement } from './judge.js'
+import { LANES, NAME_HEADER, RECOVERY_MS } from './plan.js'
+import type { RunSize } from './size.js'
+import type { Stage } from './stage.js'
+
+const LOOK_EVERY_MS = 500
+const DRAIN_WITHIN_MS = 60_000
+const SESSIONS_WITHIN_MS = 5_000
+const PAGE = 1_000
+
+export interface OutboxRunOptions {
+  readonly stage: Stage
+  readonly size: RunSize
+  readonly seed: number
+  /** The journals are here. */
+  readonly folder: string
+  readonly onProgress: (line: string) => void
+  readonly onSample?: ((process: string, sample: Sample) => void) | undefined
+  /** Takes a message away behind Waybill's back: the judge must find it. */
+  readonly canary?: boolean | undefined
+  /** The first relay and the first producer are not killed, so that they grow old. */
+  readonly sparesFirst?: boolean | undefined
+}
+
+export interface OutboxRunResult {
+  readonly judgement: Judgement
+  readonly kills: Readonly<Record<string, number>>
+  readonly faults: FaultRunner['counts']
+  /** What was not as it must be, beside what the judge found. */
+  readonly problems: readonly string[]
+  readonly seconds: number
+}
+
+export class OutboxRun {
+  readonly #options: OutboxRunOptions
+  readonly #fleet: Fleet
+  readonly #faults: FaultRunner
+  readonly #waybill: Waybill<unknown, unknown, Readonly<Record<never, never>>, boolean>
+  readonly #problems: string[] = []
+  readonly #startedAt = performance.now()
+  #backlog = 0
+  #lookedAt = 0
+
+  constructor(options: OutboxRunOptions) {
+    const { stage, folder, seed, size, onSample, sparesFirst } = options
+    this.#options = options
+    this.#fleet = new Fleet({
+      stage, folder, seed, perSecond: size.perSecond, onFailure: (error) => this.#fail(error), onSample,
+    })
+    const spared = sparesFirst === true ? [this.#fleet.relays, this.#fleet.producers].flatMap(([slot]) => slot ?? []) : []
+    this.#faults = new FaultRunner(stage, this.#fleet, spared)
+    this.#waybill = createWaybill({ store: stage.own, lanes: LANES })
+  }
+
+  async run(): Promise<OutboxRunResult> {
+    const { size } = this.#options
+    try {
+      await this.#fleet.start()
+      await this.#live('quiet', size.quietMs)
+      await this.#underFaults()
+      await this.#live('calm', size.calmMs)
+      await this.#fleet.stopProducers()
+      await this.#drain()
+      await this.#fleet.stopTheRest()
+      await this.#checkSessions()
+    } finally {
+      this.#fleet.abandon()
+    }
+    await this.#writeFinal()
+    const rows = await this.#options.stage.countOrders()
+    this.#progress('judging')
+    const judgement = judge({ journals: this.#fleet.journals, rows, recoveryMs: RECOVERY_MS })
+    return {
+      judgement, kills: this.#fleet.kills, faults: this.#faults.counts, problems: this.#problems,
+      seconds: this.#seconds,
+    }
+  }
+
+  async #underFaults(): Promise<void> {
+    const { size, seed, stage } = this.#options
+    const counts: Partial<Record<FaultKind, number>> = {
+      ...size.faults, ...(stage.server === undefined ? {} : size.serverFaults),
+    }
+    const planned = planFaults<FaultKind>(seededRandom(seed), {
+      durationMs: size.faultsMs, counts, cycleMs: size.cycleMs, burst: size.burst,
+    })
+    const from = performance.now()
+    for (const fault of planned) {
+      await this.#live('faults', fault.atMs - (performance.now() - from))
+      if (this.#problems.length > 0) break
+      this.#faults.begin(fault, (error) => this.#fail(error))
+    }
+    await this.#live('faults', size.faultsMs - (performance.now() - from))
+    await this.#faults.over()
+  }
+
+  /** Lets them work, and holds the producers while too much waits. */
+  async #live(part: string, ms: number): Promise<void> {
+    const until = performance.now() + ms
+    while (performance.now() < until && this.#problems.length === 0) {
+      const left = Math.min(until, this.#lookedAt + LOOK_EVERY_MS) - performance.now()
+      if (left > 0) await wait(left)
+      if (performance.now() >= this.#lookedAt + LOOK_EVERY_MS) await this.#look(part)
+    }
+  }
+
+  async #look(part: string): Promise<void> {
+    const stats = await this.#waybill.outbox.stats().catch(() => undefined)
+    if (stats !== undefined) {
+      this.#backlog = stats.reduce((sum, { ready, scheduled, claimed }) => sum + ready + scheduled + claimed, 0)
+    }
+    this.#lookedAt = performance.now()
+    const kind = this.#backlog > this.#options.size.maxBacklog ? 'hold' : 'go'
+    this.#fleet.tell(this.#fleet.producers, { kind })
+    const received = this.#fleet.receivers.reduce((sum, { process }) => sum + process.count('accepted'), 0)
+    const kills = Object.values(this.#fleet.kills).reduce((sum, count) => sum + count, 0)
+    this.#progress(`${part}: ${received} delivered, ${this.#backlog} waiting, ${kills} kills`)
+  }
+
+  async #drain(): Promise<void> {
+    const until = performance.now() + DRAIN_WITHIN_MS
+    do {
+      await wait(50)
+      await this.#look('drain')
+    } while (this.#backlog > 0 && performance.now() < until && this.#problems.length === 0)
+  }
+
+  /** A server forgets the sessions of the dead, and relays that were stopped leave none. */
+  async #checkSessions(): Promise<void> {
+    const { server } = this.#options.stage
+    if (server === undefined) return
+    for (const application of ['chaos-relay', 'chaos-producer']) {
+      const until = performance.now() + SESSIONS_WITHIN_MS
+      while (await server.sessions(application) > 0) {
+        if (performance.now() > until) return void this.#problems.push(`sessions of ${application} were left open`)
+        await wait(50)
+      }
+    }
+  }
+
+  async #writeFinal(): Promise<void> {
+    const journal = new Journal(join(this.#options.folder, 'final.jsonl'))
+    let isPlanted = this.#options.canary !== true
+    for (let after: string | undefined; ;) {
+      const page = await this.#waybill.outbox.list({ after, limit: PAGE })
+      for (const { id, headers, status } of page) {
+        const message = headers[NAME_HEADER] ?? id
+        if (isPlanted) journal.write({ kind: 'final', at: now(), message, status })
+        isPlanted = true
+      }
+      after = page.at(-1)?.id
+      if (page.length < PAGE) break
+    }
+    journal.close()
+  }
+
+  #fail(error: Error): void {
+    this.#problems.push(error.message)
+  }
+
+  get #seconds(): number {
+    return Math.round((performance.now() - this.#startedAt) / 100) / 10
+  }
+
+  #progress(line: string): void {
+    this.#options.onProgress(`${this.#options.stage.store} ${this.#seconds.toFixed(1)} s ${line}`)
+  }
+}
