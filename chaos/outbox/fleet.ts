@@ -38,6 +38,8 @@ export class Fleet {
   readonly kills: Record<string, number> = {}
   /** Where the wall clock of all of them is, from the system's. */
   clockOffsetMs = 0
+  /** Messages that killed producers had committed. */
+  #producedByKilled = 0
   readonly #options: FleetOptions
   #ports: number[] = []
 
@@ -63,6 +65,11 @@ export class Fleet {
   async stopTheRest(): Promise<void> {
     await Promise.all(this.relays.map((slot) => slot.stop(STOP_WITHIN_MS)))
     await Promise.all(this.receivers.map((slot) => slot.stop(STOP_WITHIN_MS)))
+  }
+
+  /** Messages that were committed, as far as it is known here. */
+  get produced(): number {
+    return this.producers.reduce((sum, { process }) => sum + process.count('messages'), this.#producedByKilled)
   }
 
   /** Whatever still runs is killed. */
@@ -102,13 +109,17 @@ export class Fleet {
     this.kills[cause] = (this.kills[cause] ?? 0) + 1
     this.journal.write({ kind: 'fault', at, until: exitedAt + AFTERMATH_MS, name: `${slot} ${cause}` })
     if (!slot.startsWith('p')) return
-    const open = new Set<string>()
+    const open = new Map<string, number>()
     for (const event of readJournal(join(this.#options.folder, `${slot}r${run}.jsonl`))) {
-      if (event.kind === 'begin') open.add(event.tx)
-      else if (event.kind === 'committed' || event.kind === 'aborted' || event.kind === 'unknown') open.delete(event.tx)
+      if (event.kind === 'begin') open.set(event.tx, 0)
+      else if (event.kind === 'enqueue') open.set(event.tx, (open.get(event.tx) ?? 0) + 1)
+      else if (event.kind === 'committed' || event.kind === 'aborted' || event.kind === 'unknown') {
+        if (event.kind === 'committed') this.#producedByKilled += open.get(event.tx) ?? 0
+        open.delete(event.tx)
+      }
     }
     const ended = now()
-    for (const tx of open) this.journal.write({ kind: 'unknown', at: ended, tx })
+    for (const tx of open.keys()) this.journal.write({ kind: 'unknown', at: ended, tx })
   }
 
   #spawn(name: string, entry: URL, settings: object): ChaosProcess {

@@ -18,6 +18,7 @@ import type { RunSize } from './size.js'
 import type { Stage } from './stage.js'
 
 const LOOK_EVERY_MS = 500
+const REST_WITHIN_MS = 300_000
 const DRAIN_WITHIN_MS = 60_000
 const SESSIONS_WITHIN_MS = 5_000
 const PAGE = 1_000
@@ -59,7 +60,7 @@ export class OutboxRun {
     const { stage, folder, seed, size, onSample, sparesFirst } = options
     this.#options = options
     this.#fleet = new Fleet({
-      stage, folder, seed, perSecond: size.perSecond, onFailure: (error) => this.#fail(error), onSample,
+      stage, folder, seed, perSecond: size.perSecond[stage.store], onFailure: (error) => this.#fail(error), onSample,
     })
     const spared = sparesFirst === true ? [this.#fleet.relays, this.#fleet.producers].flatMap(([slot]) => slot ?? []) : []
     this.#faults = new FaultRunner(stage, this.#fleet, spared)
@@ -73,6 +74,7 @@ export class OutboxRun {
       await this.#live('quiet', size.quietMs)
       await this.#underFaults()
       await this.#live('calm', size.calmMs)
+      await this.#produceTheRest()
       await this.#fleet.stopProducers()
       await this.#drain()
       await this.#fleet.stopTheRest()
@@ -108,6 +110,15 @@ export class OutboxRun {
     await this.#faults.over()
   }
 
+  /** A run is as long as its faults and as large as it says, whichever takes longer. */
+  async #produceTheRest(): Promise<void> {
+    const wanted = this.#options.size.messages[this.#options.stage.store]
+    const until = performance.now() + REST_WITHIN_MS
+    while (this.#fleet.produced < wanted && performance.now() < until && this.#problems.length === 0) {
+      await this.#live('calm', LOOK_EVERY_MS)
+    }
+  }
+
   /** Lets them work, and holds the producers while too much waits. */
   async #live(part: string, ms: number): Promise<void> {
     const until = performance.now() + ms
@@ -134,7 +145,7 @@ export class OutboxRun {
   async #drain(): Promise<void> {
     const until = performance.now() + DRAIN_WITHIN_MS
     do {
-      await wait(50)
+      await wait(100)
       await this.#look('drain')
     } while (this.#backlog > 0 && performance.now() < until && this.#problems.length === 0)
   }

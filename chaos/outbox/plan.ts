@@ -32,11 +32,11 @@ export const AFTERMATH_MS = LEASE_MS + MARGIN_MS
 /** Shares of the transactions, and of the messages. */
 export const PRODUCER = {
   inTwoCalls: 0.5, aborts: 0.05, failingStatement: 0.02, mostMessages: 11,
-  keys: 1_000, zipf: 0.9, withoutKey: 0.1, binary: 0.1, delayed: 0.03, poison: 0.01, scopes: 3,
+  keys: 1_000, zipf: 0.75, withoutKey: 0.1, binary: 0.1, delayed: 0.03, poison: 0.01, scopes: 3,
 } as const
 
 /** Shares of the requests, decided by message and attempt alone. */
-export const RECEIVER = { fails: 0.02, slow: 0.008, slowMs: 600, slowSpreadMs: 300 } as const
+export const RECEIVER = { fails: 0.02, slow: 0.005, slowMs: 600, slowSpreadMs: 300 } as const
 
 /** Refused for good, at once. */
 const POISON = '!'

@@ -1,6 +1,7 @@
 /** How large a run is: how long its parts last, how much is produced, and how often what is broken. */
 import { KILL_POINTS } from './plan.js'
 import type { FaultKind } from './faults.js'
+import type { Stage } from './stage.js'
 
 export interface RunSize {
   /** Without faults, at first: no duplicate is explained here. */
@@ -8,7 +9,10 @@ export interface RunSize {
   readonly faultsMs: number
   /** Without faults, at the end, before the producers stop. */
   readonly calmMs: number
-  readonly perSecond: number
+  /** Messages. */
+  readonly perSecond: Readonly<Record<Stage['store'], number>>
+  /** At least so many messages are produced. */
+  readonly messages: Readonly<Record<Stage['store'], number>>
   /** Producers pause while more than this is not delivered. */
   readonly maxBacklog: number
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
@@ -23,19 +27,31 @@ const atEachPoint = (count: number): Partial<Record<FaultKind, number>> =>
   Object.fromEntries(KILL_POINTS.map((point) => [point, count]))
 
 export const QUICK: RunSize = {
-  quietMs: 2_000, faultsMs: 8_000, calmMs: 500, perSecond: 500, maxBacklog: 1_000, cycleMs: 4_000, burst: 0.7,
+  quietMs: 1_500, faultsMs: 7_000, calmMs: 300, perSecond: { postgres: 300, sqlite: 500 },
+  messages: { postgres: 0, sqlite: 0 }, maxBacklog: 600, cycleMs: 3_500, burst: 0.7,
   faults: {
-    ...atEachPoint(1), 'kill-relay': 3, 'kill-producer': 1, 'pause-relay': 4, clock: 2, 'receiver-fail': 1,
+    ...atEachPoint(1), 'kill-relay': 2, 'kill-producer': 1, 'pause-relay': 3, clock: 2, 'receiver-fail': 1,
     'receiver-hold': 1,
   },
   serverFaults: { restart: 1, 'terminate-relay': 2, 'terminate-producer': 1, 'lost-reply': 6 },
 }
 
 export const FULL: RunSize = {
-  quietMs: 10_000, faultsMs: 180_000, calmMs: 5_000, perSecond: 700, maxBacklog: 2_000, cycleMs: 12_000, burst: 0.5,
+  quietMs: 10_000, faultsMs: 150_000, calmMs: 5_000, perSecond: { postgres: 500, sqlite: 900 },
+  messages: { postgres: 70_000, sqlite: 132_000 }, maxBacklog: 1_200, cycleMs: 12_000, burst: 0.5,
   faults: {
-    ...atEachPoint(5), 'kill-relay': 25, 'kill-producer': 6, 'pause-relay': 32, clock: 10, 'receiver-fail': 10,
-    'receiver-hold': 8,
+    ...atEachPoint(4), 'kill-relay': 22, 'kill-producer': 6, 'pause-relay': 30, clock: 8, 'receiver-fail': 8,
+    'receiver-hold': 6,
   },
-  serverFaults: { restart: 14, 'terminate-relay': 25, 'terminate-producer': 10, 'lost-reply': 125 },
+  serverFaults: { restart: 12, 'terminate-relay': 24, 'terminate-producer': 10, 'lost-reply': 120 },
+}
+
+/** Half as many faults a minute as in the full run, but the oldest processes are spared the kills. */
+export function soakOf(minutes: number): RunSize {
+  const often = (counts: RunSize['faults']): RunSize['faults'] => Object.fromEntries(
+    Object.entries(counts).map(([kind, count]) => [kind, Math.ceil((count * minutes * 60_000) / FULL.faultsMs / 2)]))
+  return {
+    ...FULL, faultsMs: minutes * 60_000, perSecond: { postgres: 250, sqlite: 400 }, messages: { postgres: 0, sqlite: 0 },
+    faults: often(FULL.faults), serverFaults: often(FULL.serverFaults),
+  }
 }

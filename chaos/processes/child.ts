@@ -52,8 +52,10 @@ Child<Settings, Command> {
   process.on('disconnect', () => process.exit(1))
   const settings = JSON.parse(process.argv[2] ?? '{}') as Settings
   const clock = new SteppedClock(settings.clockOffsetMs)
-  const tell = (report: ChildReport): void => void process.send?.(report)
+  // The channel may just have closed; then nobody listens, and `disconnect` ends this process.
+  const tell = (report: ChildReport): void => void process.send?.(report, undefined, undefined, () => undefined)
   let tellCounts = (): void => undefined
+  const timers: NodeJS.Timeout[] = []
   const listeners: ((command: Command) => void)[] = []
   const stopped = new Promise<void>((resolve) => {
     process.on('message', (message) => {
@@ -69,11 +71,14 @@ Child<Settings, Command> {
     onCommand: (listener) => void listeners.push(listener),
     ready(counts, port) {
       tellCounts = () => tell({ kind: 'counts', counts: counts() })
-      setInterval(tellCounts, COUNT_EVERY_MS)
-      setInterval(() => tell({ kind: 'sample', sample: takeSample() }), SAMPLE_EVERY_MS)
+      timers.push(
+        setInterval(tellCounts, COUNT_EVERY_MS),
+        setInterval(() => tell({ kind: 'sample', sample: takeSample() }), SAMPLE_EVERY_MS),
+      )
       tell({ kind: 'ready', port })
     },
     end() {
+      for (const timer of timers) clearInterval(timer)
       tellCounts()
       process.removeAllListeners('disconnect')
       process.disconnect()
