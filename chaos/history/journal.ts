@@ -10,7 +10,11 @@ export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
-export class Journal {
+export interface EventSink {
+  write(event: HistoryEvent): void
+}
+
+export class Journal implements EventSink {
   readonly #file: number
 
   constructor(path: string) {

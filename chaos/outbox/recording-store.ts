@@ -10,7 +10,7 @@
  *   message back bears the time before it was sent, because the next claim may be there before the answer is.
  */
 import type { OutboxClaim, OutboxStore, SettleRequest } from 'waybill'
-import { now, type Journal } from '../history/journal.js'
+import { now, type EventSink } from '../history/journal.js'
 import type { KillPoints } from './kill-points.js'
 import { LEASE_MS, NAME_HEADER } from './plan.js'
 
@@ -28,9 +28,9 @@ const UNSURE_AFTER_MS = LEASE_MS / 2
 
 export class ClaimRecord {
   readonly #open = new Map<string, OpenClaim>()
-  readonly #journal: Journal
+  readonly #journal: EventSink
 
-  constructor(journal: Journal) {
+  constructor(journal: EventSink) {
     this.#journal = journal
   }
 
