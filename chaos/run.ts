@@ -3,12 +3,14 @@
  * meanwhile, prints its result as the last line, and exits with 0 when the verdict is `valid`, else with 1.
  */
 import { runBroken } from './broken/command.js'
+import { runCanary } from './canary.js'
 import { runOutbox } from './outbox/command.js'
 import { Progress } from './progress.js'
 
 const RUNS: Readonly<Record<string, (args: string[], progress: Progress) => Promise<number>>> = {
   outbox: runOutbox,
   broken: runBroken,
+  canary: runCanary,
 }
 
 const [name = '', ...args] = process.argv.slice(2)

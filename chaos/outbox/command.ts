@@ -3,55 +3,95 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { now } from '../history/journal.js'
+import { ledgerStamp } from '../ledger/entry.js'
+import { enterLedger } from '../ledger/ledger.js'
 import type { Progress } from '../progress.js'
-import { OutboxRun, type OutboxRunResult } from './outbox-run.js'
+import { Slopes } from '../slopes.js'
+import { shortOf } from './minima.js'
+import { OutboxRun } from './outbox-run.js'
 import { openPostgresStage } from './postgres-stage.js'
-import { FULL, QUICK } from './size.js'
+import { FULL, QUICK, soakOf } from './size.js'
 import { openSqliteStage } from './sqlite-stage.js'
-import { summaryOf, type StoreSummary, totalOf } from './summary.js'
+import { summaryOf, totalOf, worst, type StoreSummary } from './summary.js'
 
 const STORES = ['postgres', 'sqlite'] as const
 type StoreName = (typeof STORES)[number]
 
+const OPTIONS = {
+  quick: { type: 'boolean', default: false }, soak: { type: 'boolean', default: false },
+  minutes: { type: 'string', default: '20' }, store: { type: 'string', multiple: true, default: [...STORES] as string[] },
+  seed: { type: 'string' }, json: { type: 'boolean', default: false }, canary: { type: 'boolean', default: false },
+  keep: { type: 'boolean', default: false }, ledger: { type: 'boolean', default: false },
+} as const
+
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
+
 export async function runOutbox(args: string[], progress: Progress): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false },
-      canary: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false },
-      seed: { type: 'string' }, store: { type: 'string', multiple: true },
-    },
-  })
+  const { values } = parseArgs({ args, options: OPTIONS })
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
-  const size = values.quick ? QUICK : FULL
   const folder = mkdtempSync(join(tmpdir(), 'waybill-chaos-'))
+  const slopes = new Slopes()
   const summaries: StoreSummary[] = []
   progress.note(`seed ${seed}`)
-  for (const store of STORES.filter((name) => values.store?.includes(name) ?? true)) {
-    const journals = join(folder, store)
-    mkdirSync(journals)
-    const stage = await openStage(store, folder)
-    let result: OutboxRunResult
-    try {
-      const run = new OutboxRun({
-        stage, size, seed, folder: journals, canary: values.canary, onProgress: (line) => progress.show(line),
-      })
-      result = await run.run()
-    } finally {
-      await stage.close()
-    }
-    const summary = summaryOf(stage, result)
+  for (const store of STORES.filter((name) => values.store.includes(name))) {
+    const summary = await runStore(store, { seed, folder, values, progress, slopes })
     summaries.push(summary)
     progress.note(`${store}: ${summary.verdict}, ${summary.messages} messages in ${summary.seconds} s`)
     for (const problem of summary.found) progress.note(`  ${problem}`)
   }
-  const total = totalOf(summaries, seed)
+  const counted = totalOf(summaries, seed)
+  const short = isWhole(values) ? shortOf(counted) : []
+  for (const line of short) progress.note(line)
+  const total = { ...counted, verdict: worst([counted.verdict, short.length > 0 ? 'unknown' : 'valid']) }
   if (total.verdict === 'valid' && !values.keep) rmSync(folder, { recursive: true, force: true })
   else progress.note(`the journals are in ${folder}`)
-  process.stdout.write(`${JSON.stringify(values.json ? { ...total, stores: summaries } : total)}\n`)
+  if (values.ledger) enter(summaries, values, seed)
+  const soaked = values.soak ? { slopes: slopes.result() } : {}
+  const all = values.json ? { ...total, ...soaked, stores: summaries, short } : { ...total, ...soaked }
+  process.stdout.write(`${JSON.stringify(all)}\n`)
   return total.verdict === 'valid' ? 0 : 1
 }
 
-function openStage(store: StoreName, folder: string): ReturnType<typeof openPostgresStage> {
-  return store === 'postgres' ? openPostgresStage() : openSqliteStage(folder)
+interface StoreRun {
+  readonly seed: number
+  readonly folder: string
+  readonly values: Values
+  readonly progress: Progress
+  readonly slopes: Slopes
+}
+
+async function runStore(store: StoreName, { seed, folder, values, progress, slopes }: StoreRun): Promise<StoreSummary> {
+  const journals = join(folder, store)
+  mkdirSync(journals)
+  const stage = await (store === 'postgres' ? openPostgresStage() : openSqliteStage(folder))
+  try {
+    const run = new OutboxRun({
+      stage, seed, folder: journals, canary: values.canary, sparesFirst: values.soak,
+      size: values.soak ? soakOf(Number(values.minutes)) : values.quick ? QUICK : FULL,
+      onProgress: (line) => progress.show(line),
+      onSample: (process, sample) => {
+        for (const [what, value] of Object.entries(sample)) slopes.add(`${store} ${process}`, what, now(), value as number)
+      },
+    })
+    return summaryOf(stage, await run.run())
+  } finally {
+    await stage.close()
+  }
+}
+
+function sizeOf({ soak, quick }: Values): string {
+  return soak ? 'soak' : quick ? 'quick' : 'full'
+}
+
+function isWhole(values: Values): boolean {
+  return sizeOf(values) === 'full' && STORES.every((name) => values.store.includes(name))
+}
+
+function enter(summaries: readonly StoreSummary[], values: Values, seed: number): void {
+  // The compiled program is in build/chaos/outbox.
+  const root = join(import.meta.dirname, '..', '..', '..')
+  const stamp = ledgerStamp(root)
+  enterLedger(root, summaries.map(({ aborted: _aborted, decidedByTable: _decided, missed: _missed, events: _events,
+    found: _found, ...counts }) => ({ ...stamp, run: 'outbox', size: sizeOf(values), seed, ...counts })))
 }

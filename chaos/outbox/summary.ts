@@ -48,7 +48,25 @@ export function summaryOf(stage: Stage, { judgement, kills, faults, problems, se
 }
 
 /** The last line of a run. */
-export function totalOf(summaries: readonly StoreSummary[], seed: number): Record<string, unknown> & Pick<StoreSummary, 'verdict'> {
+export interface Total {
+  readonly verdict: Verdict['verdict']
+  readonly seed: number
+  readonly messages: number
+  readonly kills: number
+  readonly killsByPoint: Readonly<Record<string, number>>
+  readonly restarts: number
+  readonly pauses: number
+  readonly lostReplies: number
+  readonly terminated: number
+  readonly clockSteps: number
+  readonly receiverFaults: number
+  readonly duplicates: number
+  readonly deadLetters: number
+  readonly recoveryMs: number
+  readonly seconds: number
+}
+
+export function totalOf(summaries: readonly StoreSummary[], seed: number): Total {
   const sum = (count: (summary: StoreSummary) => number): number =>
     summaries.reduce((all, summary) => all + count(summary), 0)
   const killsByPoint: Record<string, number> = {}
@@ -63,13 +81,14 @@ export function totalOf(summaries: readonly StoreSummary[], seed: number): Recor
     lostReplies: sum(({ lostReplies }) => lostReplies), terminated: sum(({ terminated }) => terminated),
     clockSteps: sum(({ clockSteps }) => clockSteps), receiverFaults: sum(({ receiverFaults }) => receiverFaults),
     duplicates: sum(({ duplicates }) => duplicates), deadLetters: sum(({ deadLetters }) => deadLetters),
-    recoveryMs: Math.max(...summaries.map(({ recoveryMs }) => recoveryMs)),
+    recoveryMs: Math.max(0, ...summaries.map(({ recoveryMs }) => recoveryMs)),
     seconds: Math.round(sum(({ seconds }) => seconds) * 10) / 10,
   }
 }
 
 export function worst(verdicts: readonly Verdict['verdict'][]): Verdict['verdict'] {
-  return verdicts.includes('invalid') ? 'invalid' : verdicts.includes('unknown') || verdicts.length === 0 ? 'unknown' : 'valid'
+  if (verdicts.includes('invalid')) return 'invalid'
+  return verdicts.includes('unknown') || verdicts.length === 0 ? 'unknown' : 'valid'
 }
 
 function tellFindings(lane: string, { violations, gaps }: Verdict): string[] {
