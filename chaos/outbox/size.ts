@@ -37,8 +37,8 @@ export const QUICK: RunSize = {
 }
 
 export const FULL: RunSize = {
-  quietMs: 10_000, faultsMs: 150_000, calmMs: 5_000, perSecond: { postgres: 500, sqlite: 900 },
-  messages: { postgres: 70_000, sqlite: 132_000 }, maxBacklog: 1_200, cycleMs: 12_000, burst: 0.5,
+  quietMs: 10_000, faultsMs: 150_000, calmMs: 5_000, perSecond: { postgres: 450, sqlite: 1_000 },
+  messages: { postgres: 60_000, sqlite: 145_000 }, maxBacklog: 1_200, cycleMs: 12_000, burst: 0.5,
   faults: {
     ...atEachPoint(4), 'kill-relay': 22, 'kill-producer': 6, 'pause-relay': 30, clock: 8, 'receiver-fail': 8,
     'receiver-hold': 6,
