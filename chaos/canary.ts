@@ -1,6 +1,6 @@
 /**
- * `npm run chaos -- canary`: a small run from which one message is taken away. It must end as a program that found a loss
- * ends, which shows that an alarm reaches whoever started it.
+ * `npm run chaos -- canary`: a small run from which one message is taken away. It must end as a program ends that found
+ * a loss, which shows that an alarm reaches whoever started it.
  */
 import { spawnSync } from 'node:child_process'
 import type { Progress } from './progress.js'
@@ -12,7 +12,8 @@ export async function runCanary(_args: string[], progress: Progress): Promise<nu
     stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8',
   })
   const { verdict, stores: [store] } = JSON.parse(stdout) as { verdict: string; stores: { found: string[] }[] }
-  const isFound = status === 1 && verdict === 'invalid' && store?.found.some((line) => line.includes(': lost ')) === true
+  const isTold = store?.found.some((line) => line.includes(': lost ')) === true
+  const isFound = status === 1 && verdict === 'invalid' && isTold
   progress.note(`exit code ${status}, verdict ${verdict}: ${isFound ? 'the loss was found' : 'THE LOSS WAS NOT FOUND'}`)
   process.stdout.write(`${JSON.stringify({ verdict: isFound ? 'valid' : 'invalid' })}\n`)
   return isFound ? 0 : 1

@@ -1,6 +1,7 @@
 /**
- * `npm run chaos -- broken`: relays, stores and producers that are wrong on purpose. Each must be found by the rule that
- * is meant for it, and the same steps without what is wrong must be found valid; otherwise the judge is worth nothing.
+ * `npm run chaos -- broken`: relays, stores and producers that are wrong on purpose. Each must be found by the rule
+ * that is meant for it, and the same steps without what is wrong must be found valid; otherwise the judge is worth
+ * nothing.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,7 +41,8 @@ export async function runBroken(args: string[], progress: Progress): Promise<num
       const caught = verdict.verdict === 'invalid' && found.includes(broken.rule) && honest.verdict === 'valid'
       results.push({ name: broken.name, expected: broken.rule, found, honest: honest.verdict, caught })
       progress.note(`${caught ? 'caught' : 'MISSED'}  ${broken.name}: ${found.join(', ') || 'nothing found'}`)
-      if (honest.verdict !== 'valid') progress.note(`  without it: ${JSON.stringify([honest.violations[0], honest.gaps])}`)
+      const { violations: [first], gaps } = honest
+      if (honest.verdict !== 'valid') progress.note(`  without it: ${JSON.stringify([first, gaps])}`)
     }
   } finally {
     await server[Symbol.asyncDispose]()

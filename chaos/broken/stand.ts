@@ -53,7 +53,8 @@ export class Stand {
     this.#options = options
     this.place = options.place
     this.store = this.storeWith(this.clock.now)
-    this.waybill = createWaybill({ store: this.store, lanes: { [LANE]: { ordering: options.declared ?? options.ordering } } })
+    const { ordering, declared = ordering } = options
+    this.waybill = createWaybill({ store: this.store, lanes: { [LANE]: { ordering: declared } } })
   }
 
   static async open(options: StandOptions): Promise<Stand> {
@@ -65,7 +66,7 @@ export class Stand {
   /** The stand's database by another clock. */
   storeWith(clock: () => number): Store {
     const { place } = this.#options
-    return 'path' in place ? sqlite({ path: place.path, now: clock }) : postgres({ url: place.url, schema: place.schema })
+    return 'path' in place ? sqlite({ ...place, now: clock }) : postgres(place)
   }
 
   write(event: HistoryEvent): void {
@@ -122,7 +123,7 @@ export class Stand {
     return waybill.relay({
       lane: LANE, target: TARGET, transport, batch, leaseMs: LEASE_MS, concurrency: 1, settleEveryMs: 1,
       retry: { baseMs: RETRY_MS, maxMs: RETRY_MS, jitter: 'none' },
-    }) as Relay
+    })
   }
 
   /** Relays come and go until nothing can change any more: the leases and the retries of a dozen attempts are over. */

@@ -24,6 +24,8 @@ export interface LedgerEntry {
   readonly duplicates: number
   readonly deadLetters: number
   readonly recoveryMs: number
+  /** Unplanned: the machine was too slow for a moment. */
+  readonly stalls: number
   readonly seconds: number
   readonly machine: string
 }
@@ -32,10 +34,11 @@ export interface LedgerEntry {
 export function ledgerStamp(root: string): Pick<LedgerEntry, 'date' | 'commit' | 'machine'> {
   const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
   const isClean = git('status', '--porcelain') === ''
-  const memory = Math.round(totalmem() / 2 ** 30)
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
+  const system = `${platform()} ${release().split('-')[0]} ${arch()}`
   return {
     date: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
     commit: git('rev-parse', '--short=9', 'HEAD') + (isClean ? '' : '+'),
-    machine: `${availableParallelism()} cores, ${memory} GiB, ${platform()} ${release().split('-')[0]} ${arch()}, Node ${process.versions.node}`,
+    machine: `${availableParallelism()} cores, ${memory}, ${system}, Node ${process.versions.node}`,
   }
 }

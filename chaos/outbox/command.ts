@@ -20,7 +20,8 @@ type StoreName = (typeof STORES)[number]
 
 const OPTIONS = {
   quick: { type: 'boolean', default: false }, soak: { type: 'boolean', default: false },
-  minutes: { type: 'string', default: '20' }, store: { type: 'string', multiple: true, default: [...STORES] as string[] },
+  minutes: { type: 'string', default: '20' },
+  store: { type: 'string', multiple: true, default: [...STORES] as string[] },
   seed: { type: 'string' }, json: { type: 'boolean', default: false }, canary: { type: 'boolean', default: false },
   keep: { type: 'boolean', default: false }, ledger: { type: 'boolean', default: false },
 } as const
@@ -71,7 +72,8 @@ async function runStore(store: StoreName, { seed, folder, values, progress, slop
       size: values.soak ? soakOf(Number(values.minutes)) : values.quick ? QUICK : FULL,
       onProgress: (line) => progress.show(line),
       onSample: (process, sample) => {
-        for (const [what, value] of Object.entries(sample)) slopes.add(`${store} ${process}`, what, now(), value as number)
+        const at = now()
+        for (const [what, value] of Object.entries(sample)) slopes.add(`${store} ${process}`, what, at, value as number)
       },
     })
     return summaryOf(stage, await run.run())

@@ -3,7 +3,7 @@ import { now } from '../history/journal.js'
 import { choose, type PlannedFault } from '../faults/schedule.js'
 import type { Slot } from '../processes/slot.js'
 import type { Fleet } from './fleet.js'
-import { AFTERMATH_MS, KILL_POINTS, LEASE_MS, type KillPoint } from './plan.js'
+import { AFTERMATH_MS, LEASE_MS, type KillPoint } from './plan.js'
 import type { Stage } from './stage.js'
 
 export type FaultKind =
@@ -58,7 +58,8 @@ export class FaultRunner {
     switch (kind) {
       case 'kill-relay': return this.#with(relays, victim, (slot) => slot.kill('random'))
       case 'kill-producer': return this.#with(producers, victim, (slot) => slot.kill('producer'))
-      case 'pause-relay': return this.#with(relays, victim, (slot) => this.#pause(slot, (0.5 + 2.5 * strength) * LEASE_MS))
+      case 'pause-relay':
+        return this.#with(relays, victim, (slot) => this.#pause(slot, (0.5 + 2.5 * strength) * LEASE_MS))
       case 'receiver-fail': case 'receiver-hold':
         this.counts.receiverFaults += 1
         return this.#fleet.tell(receivers, { kind: kind === 'receiver-fail' ? 'fail' : 'hold', ...inMs(kind) })
@@ -146,8 +147,4 @@ export class FaultRunner {
 
 function inMs(kind: 'receiver-fail' | 'receiver-hold'): { readonly ms: number } {
   return { ms: RECEIVER_MS[kind === 'receiver-fail' ? 'fail' : 'hold'] }
-}
-
-export function isKillPoint(kind: string): kind is KillPoint {
-  return (KILL_POINTS as readonly string[]).includes(kind)
 }

@@ -1,12 +1,15 @@
 /** Judges a run's journals, each lane by a checker of its own: they have different rules. */
-import { HistoryChecker, type HistoryEvent, type Verdict } from 'waybill/testkit'
+import { HistoryChecker, type FaultEvent, type HistoryEvent, type Verdict } from 'waybill/testkit'
 import { mergeJournals } from '../history/merge.js'
+import { STALL } from '../processes/stall-watch.js'
 import { isPoison, LANE_NAMES, LANES, laneOf, type Lane } from './plan.js'
 
 export interface Judgement {
   readonly verdicts: Record<Lane, Verdict>
-  /** From the end of the last fault to the last delivery of what was committed before it, in ms. */
+  /** The slowest first delivery in ms, from its commit or from the end of the last planned fault. */
   readonly recoveryMs: number
+  /** Unplanned: a process or a call was silent for too long, and nothing had been broken just then. */
+  readonly stalls: number
   readonly events: number
   readonly torn: number
 }
@@ -19,14 +22,17 @@ export interface JudgeOptions {
 }
 
 export function judge({ journals, rows, recoveryMs }: JudgeOptions): Judgement {
-  const checkers = Object.fromEntries(LANE_NAMES.map((lane) =>
-    [lane, new HistoryChecker({ ordering: LANES[lane].ordering, recoveryMs, isPoison })])) as Record<Lane, HistoryChecker>
+  const checkerOf = (lane: Lane): HistoryChecker =>
+    new HistoryChecker({ ordering: LANES[lane].ordering, recoveryMs, isPoison })
+  const checkers: Record<Lane, HistoryChecker> = { orders: checkerOf('orders'), mail: checkerOf('mail') }
   const recovery = new Recovery()
+  const faults: FaultEvent[] = []
   let [events, torn, last] = [0, 0, 0]
   for (const event of mergeJournals(journals, () => { torn += 1 })) {
     events += 1
     last = Math.max(last, event.at)
     recovery.see(event)
+    if (event.kind === 'fault') faults.push(event)
     const lanes = lanesOf(event)
     for (const lane of lanes) checkers[lane].push(event)
   }
@@ -34,7 +40,14 @@ export function judge({ journals, rows, recoveryMs }: JudgeOptions): Judgement {
     checkers[lane].push({ kind: 'end', at: last, rows: rows[lane] })
     return [lane, checkers[lane].finish()]
   })) as Record<Lane, Verdict>
-  return { verdicts, recoveryMs: recovery.slowest(), events, torn }
+  return { verdicts, recoveryMs: recovery.slowest(), stalls: countStalls(faults), events, torn }
+}
+
+function countStalls(faults: readonly FaultEvent[]): number {
+  const isStall = ({ name }: FaultEvent): boolean => name.startsWith(STALL)
+  const planned = faults.filter((fault) => !isStall(fault))
+  return faults.filter((stall) =>
+    isStall(stall) && !planned.some(({ at, until }) => at <= stall.until && until >= stall.at)).length
 }
 
 /** A fault concerns both. */
@@ -55,8 +68,9 @@ class Recovery {
   #lastFault = -Infinity
 
   see(event: HistoryEvent): void {
-    if (event.kind === 'fault') this.#lastFault = Math.max(this.#lastFault, event.until)
-    else if (event.kind === 'enqueue') {
+    if (event.kind === 'fault') {
+      if (!event.name.startsWith(STALL)) this.#lastFault = Math.max(this.#lastFault, event.until)
+    } else if (event.kind === 'enqueue') {
       const messages = this.#waiting.get(event.tx)
       if (messages === undefined) this.#waiting.set(event.tx, [event.message])
       else messages.push(event.message)

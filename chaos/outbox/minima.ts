@@ -7,7 +7,8 @@ const AT_EACH_POINT = 5
 
 /** What was too little. */
 export function shortOf(total: Total): string[] {
-  const counts = Object.entries(MINIMA).map(([name, least]) => ({ name, least, count: total[name as keyof typeof MINIMA] }))
+  const counts = (Object.keys(MINIMA) as (keyof typeof MINIMA)[])
+    .map((name) => ({ name, least: MINIMA[name], count: total[name] }))
   const points = KILL_POINTS.map((point) => ({
     name: `kills ${point}`, least: AT_EACH_POINT, count: total.killsByPoint[point] ?? 0,
   }))

@@ -17,7 +17,10 @@ import { LANES, NAME_HEADER, RECOVERY_MS } from './plan.js'
 import type { RunSize } from './size.js'
 import type { Stage } from './stage.js'
 
-const LOOK_EVERY_MS = 500
+const LOOK_EVERY_MS = 250
+const STEP_MS = 20
+/** There is always something to do. */
+const LEAST_BACKLOG = 100
 const REST_WITHIN_MS = 300_000
 const DRAIN_WITHIN_MS = 60_000
 const SESSIONS_WITHIN_MS = 5_000
@@ -54,7 +57,11 @@ export class OutboxRun {
   readonly #problems: string[] = []
   readonly #startedAt = performance.now()
   #backlog = 0
-  #lookedAt = 0
+  #received = 0
+  /** Deliveries of late. */
+  #perMs = 0
+  #lookedAt = performance.now()
+  #lookAt = 0
 
   constructor(options: OutboxRunOptions) {
     const { stage, folder, seed, size, onSample, sparesFirst } = options
@@ -62,7 +69,8 @@ export class OutboxRun {
     this.#fleet = new Fleet({
       stage, folder, seed, perSecond: size.perSecond[stage.store], onFailure: (error) => this.#fail(error), onSample,
     })
-    const spared = sparesFirst === true ? [this.#fleet.relays, this.#fleet.producers].flatMap(([slot]) => slot ?? []) : []
+    const { relays: [relay], producers: [producer] } = this.#fleet
+    const spared = sparesFirst === true ? [relay, producer].filter((slot) => slot !== undefined) : []
     this.#faults = new FaultRunner(stage, this.#fleet, spared)
     this.#waybill = createWaybill({ store: stage.own, lanes: LANES })
   }
@@ -119,25 +127,29 @@ export class OutboxRun {
     }
   }
 
-  /** Lets them work, and holds the producers while too much waits. */
+  /** Lets them work, and looks at them now and then. A slow look delays nothing. */
   async #live(part: string, ms: number): Promise<void> {
     const until = performance.now() + ms
     while (performance.now() < until && this.#problems.length === 0) {
-      const left = Math.min(until, this.#lookedAt + LOOK_EVERY_MS) - performance.now()
-      if (left > 0) await wait(left)
-      if (performance.now() >= this.#lookedAt + LOOK_EVERY_MS) await this.#look(part)
+      if (performance.now() >= this.#lookAt) {
+        this.#lookAt = Infinity
+        void this.#look(part).finally(() => { this.#lookAt = performance.now() + LOOK_EVERY_MS })
+      }
+      await wait(Math.max(0, Math.min(until - performance.now(), STEP_MS)))
     }
   }
 
+  /** Holds the producers while too much waits. */
   async #look(part: string): Promise<void> {
-    const stats = await this.#waybill.outbox.stats().catch(() => undefined)
-    if (stats !== undefined) {
-      this.#backlog = stats.reduce((sum, { ready, scheduled, claimed }) => sum + ready + scheduled + claimed, 0)
-    }
-    this.#lookedAt = performance.now()
-    const kind = this.#backlog > this.#options.size.maxBacklog ? 'hold' : 'go'
-    this.#fleet.tell(this.#fleet.producers, { kind })
+    // A server that is down just now has the backlog that it had.
+    this.#backlog = await this.#options.stage.countBacklog().catch(() => this.#backlog)
     const received = this.#fleet.receivers.reduce((sum, { process }) => sum + process.count('accepted'), 0)
+    const perMs = (received - this.#received) / (performance.now() - this.#lookedAt)
+    this.#perMs = 0.7 * this.#perMs + 0.3 * perMs
+    this.#received = received
+    this.#lookedAt = performance.now()
+    const most = Math.max(LEAST_BACKLOG, this.#perMs * this.#options.size.maxBehindMs)
+    this.#fleet.tell(this.#fleet.producers, { kind: this.#backlog > most ? 'hold' : 'go' })
     const kills = Object.values(this.#fleet.kills).reduce((sum, count) => sum + count, 0)
     this.#progress(`${part}: ${received} delivered, ${this.#backlog} waiting, ${kills} kills`)
   }

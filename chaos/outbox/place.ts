@@ -20,7 +20,12 @@ export function openPlace(place: Place, name: string): Store {
 }
 
 /** The application's own table, by which messages are counted without asking Waybill. */
-export const CREATE_ORDERS = 'create table chaos_order (tx text primary key, lane text not null, messages integer not null)'
+export const CREATE_ORDERS = `
+create table chaos_order (
+  tx text primary key,
+  lane text not null,
+  messages integer not null
+)`
 const INSERT_POSTGRES = 'insert into chaos_order (tx, lane, messages) values ($1, $2, $3)'
 const INSERT_SQLITE = 'insert into chaos_order (tx, lane, messages) values (?, ?, ?)'
 const NO_SUCH_TABLE = 'select * from chaos_no_such_table'

@@ -15,7 +15,7 @@ export const RELAYS = 4
 export const RECEIVERS = 2
 
 /** Short, so that a paused process outlives it soon and a delivery of ordinary length needs renewals. */
-export const LEASE_MS = 1_200
+export const LEASE_MS = 1_500
 export const DELIVERY_TIMEOUT_MS = 2_000
 export const RETRY = { baseMs: 50, maxMs: 1_000 } as const
 export const BATCH = 20
@@ -28,6 +28,9 @@ export const POISON_ATTEMPTS = 4
 const MARGIN_MS = 800
 /** How long after the death or the silence of a process what it did may come again. */
 export const AFTERMATH_MS = LEASE_MS + MARGIN_MS
+
+/** A process or a call that is silent for longer than this has stalled. */
+export const STALL = { afterMs: LEASE_MS / 3, aftermathMs: AFTERMATH_MS } as const
 
 /** Shares of the transactions, and of the messages. */
 export const PRODUCER = {

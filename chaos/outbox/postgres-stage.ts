@@ -4,7 +4,7 @@ import { PostgresServer } from '../../test/support/postgres-server.js'
 import { CommitProxy } from '../faults/commit-proxy.js'
 import { choose } from '../faults/schedule.js'
 import { openPlace, type Place } from './place.js'
-import { countOrders, prepareStage, type BreakableServer, type Query, type Stage } from './stage.js'
+import { countBacklog, countOrders, prepareStage, type BreakableServer, type Query, type Stage } from './stage.js'
 
 const SESSIONS = 'select pid from pg_stat_activity where application_name = $1 order by pid'
 const TERMINATE = 'select pg_terminate_backend($1)'
@@ -32,6 +32,7 @@ export async function openPostgresStage(): Promise<Stage> {
       onLost = listener
       proxy.loseReply()
     }),
+    countBacklog: () => countBacklog(query, 'waybill.'),
     countOrders: () => countOrders(query),
     async close() {
       await own.close()

@@ -49,6 +49,8 @@ const rank = zipf(PRODUCER.keys, PRODUCER.zipf)
 const waybill = createWaybill({ store: openPlace(place, 'chaos-producer'), lanes: LANES })
 const counts = { committed: 0, messages: 0, aborted: 0, unknown: 0 }
 
+const BORNE = /chaos_no_such_table|ECONN|EPIPE|connection|terminat|not queryable/i
+
 /** Thrown on purpose, as any bug or refusal would be. */
 class ChangedMind extends Error {}
 
@@ -57,7 +59,8 @@ function draftOf(tx: string, number: number, lane: Lane): Draft {
   const poison = !poisoned ? 'none' : random.next() < 0.5 ? 'refused' : 'hopeless'
   const name = messageName(tx, number, poison)
   const key = random.next() < PRODUCER.withoutKey ? undefined : rank(() => random.next())
-  const payload = random.next() < PRODUCER.binary ? randomBytes(64) : { name, filler: 'x'.repeat(random.integer(0, 200)) }
+  const isBinary = random.next() < PRODUCER.binary
+  const payload = isBinary ? randomBytes(64) : { name, filler: 'x'.repeat(random.integer(0, 200)) }
   const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(JSON.stringify(payload))
   const delayMs = lane === 'mail' && random.next() < PRODUCER.delayed ? random.integer(50, 500) : undefined
   return {
@@ -113,7 +116,7 @@ async function produce(tx: string, lane: Lane): Promise<number> {
 function isOfThisRun(error: unknown): boolean {
   if (error instanceof ChangedMind) return true
   if (isWaybillError(error)) return error.retryable || error.code === 'STORE_FAILED'
-  return error instanceof Error && /chaos_no_such_table|ECONN|EPIPE|onnection|terminat|not queryable/i.test(String(error))
+  return error instanceof Error && BORNE.test(String(error))
 }
 
 let closing = false

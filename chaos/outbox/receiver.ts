@@ -7,7 +7,10 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { Journal, now } from '../history/journal.js'
 import { startChild, type ChildSettings } from '../processes/child.js'
-import { AFTERMATH_MS, DELIVERY_TIMEOUT_MS, isHopeless, isRefused, luckOf, NAME_HEADER, RECEIVER } from './plan.js'
+import { StallWatch } from '../processes/stall-watch.js'
+import {
+  AFTERMATH_MS, DELIVERY_TIMEOUT_MS, isHopeless, isRefused, luckOf, NAME_HEADER, RECEIVER, STALL,
+} from './plan.js'
 
 export interface ReceiverSettings extends ChildSettings {
   readonly name: string
@@ -24,6 +27,7 @@ const HOLD_MS = DELIVERY_TIMEOUT_MS + 1_000
 
 const child = startChild<ReceiverSettings, ReceiverCommand>()
 const journal = new Journal(join(child.settings.folder, `${child.settings.name}.jsonl`))
+new StallWatch(journal, STALL)
 const counts = { accepted: 0, refused: 0 }
 const until = { fail: 0, hold: 0 }
 child.onCommand(({ kind, ms }) => {

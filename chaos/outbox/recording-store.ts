@@ -68,12 +68,17 @@ export class ClaimRecord {
   }
 }
 
-export function recordingStore<Tx>(store: OutboxStore<Tx>, record: ClaimRecord, points: KillPoints): OutboxStore<Tx> {
+/** How a call is made: as it is, or watched. */
+export type Watch = <T>(what: string, call: () => Promise<T>) => Promise<T>
+
+export function recordingStore<Tx>(
+  store: OutboxStore<Tx>, record: ClaimRecord, points: KillPoints, watch: Watch = (_what, call) => call(),
+): OutboxStore<Tx> {
   return {
     ...forwarding(store),
     async claim(request) {
       const askedAt = now()
-      const claim = await store.claim(request)
+      const claim = await watch('claim', () => store.claim(request))
       if (claim === null) return null
       record.claimed(claim, askedAt)
       points.reach('after-claim')
@@ -82,12 +87,12 @@ export function recordingStore<Tx>(store: OutboxStore<Tx>, record: ClaimRecord, 
     async settle(request) {
       points.reach('before-settle')
       const askedAt = now()
-      const answers = await store.settle(request)
+      const answers = await watch('settle', () => store.settle(request))
       record.settled(request, answers, askedAt)
       return answers
     },
     async extend(request) {
-      const extended = store.extend(request)
+      const extended = watch('extend', () => store.extend(request))
       if (points.isArmed('during-renewal')) {
         // The statement leaves within this turn or the next; its answer is not waited for.
         await new Promise((resolve) => { setImmediate(resolve) })

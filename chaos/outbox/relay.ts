@@ -4,10 +4,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { createWaybill } from 'waybill'
 import { Journal } from '../history/journal.js'
 import { startChild, type ChildSettings } from '../processes/child.js'
+import { StallWatch } from '../processes/stall-watch.js'
 import { KillPoints } from './kill-points.js'
 import { openPlace, type Place } from './place.js'
 import {
-  BATCH, CONCURRENCY, DELIVERY_TIMEOUT_MS, LANE_NAMES, LANES, LEASE_MS, RETRY, TARGET, type KillPoint,
+  BATCH, CONCURRENCY, DELIVERY_TIMEOUT_MS, LANE_NAMES, LANES, LEASE_MS, RETRY, STALL, TARGET, type KillPoint,
 } from './plan.js'
 import { receiverTransport } from './receiver-transport.js'
 import { ClaimRecord, recordingStore } from './recording-store.js'
@@ -26,10 +27,13 @@ interface RelayCommand {
 
 const child = startChild<RelaySettings, RelayCommand>()
 const { name, folder, place, receivers } = child.settings
-const record = new ClaimRecord(new Journal(join(folder, `${name}.jsonl`)))
+const journal = new Journal(join(folder, `${name}.jsonl`))
+const record = new ClaimRecord(journal)
+const stalls = new StallWatch(journal, STALL)
 const points = new KillPoints()
 const store = openPlace(place, 'chaos-relay')
-const waybill = createWaybill({ store: { ...store, outbox: recordingStore(store.outbox, record, points) }, lanes: LANES })
+const outbox = recordingStore(store.outbox, record, points, (what, call) => stalls.during(what, call))
+const waybill = createWaybill({ store: { ...store, outbox }, lanes: LANES })
 
 let draining: Promise<unknown> | undefined
 function drain(): void {

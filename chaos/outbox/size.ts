@@ -13,8 +13,8 @@ export interface RunSize {
   readonly perSecond: Readonly<Record<Stage['store'], number>>
   /** At least so many messages are produced. */
   readonly messages: Readonly<Record<Stage['store'], number>>
-  /** Producers pause while more than this is not delivered. */
-  readonly maxBacklog: number
+  /** Producers pause while more is not delivered than was delivered in so many ms. */
+  readonly maxBehindMs: number
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
   /** Faults of a server, where there is one. */
   readonly serverFaults: Readonly<Partial<Record<FaultKind, number>>>
@@ -28,7 +28,7 @@ const atEachPoint = (count: number): Partial<Record<FaultKind, number>> =>
 
 export const QUICK: RunSize = {
   quietMs: 1_500, faultsMs: 7_000, calmMs: 300, perSecond: { postgres: 300, sqlite: 500 },
-  messages: { postgres: 0, sqlite: 0 }, maxBacklog: 600, cycleMs: 3_500, burst: 0.7,
+  messages: { postgres: 0, sqlite: 0 }, maxBehindMs: 1_000, cycleMs: 3_500, burst: 0.7,
   faults: {
     ...atEachPoint(1), 'kill-relay': 2, 'kill-producer': 1, 'pause-relay': 3, clock: 2, 'receiver-fail': 1,
     'receiver-hold': 1,
@@ -37,8 +37,8 @@ export const QUICK: RunSize = {
 }
 
 export const FULL: RunSize = {
-  quietMs: 10_000, faultsMs: 150_000, calmMs: 5_000, perSecond: { postgres: 450, sqlite: 1_000 },
-  messages: { postgres: 60_000, sqlite: 145_000 }, maxBacklog: 1_200, cycleMs: 12_000, burst: 0.5,
+  quietMs: 10_000, faultsMs: 150_000, calmMs: 5_000, perSecond: { postgres: 450, sqlite: 900 },
+  messages: { postgres: 60_000, sqlite: 145_000 }, maxBehindMs: 1_000, cycleMs: 12_000, burst: 0.5,
   faults: {
     ...atEachPoint(4), 'kill-relay': 22, 'kill-producer': 6, 'pause-relay': 30, clock: 8, 'receiver-fail': 8,
     'receiver-hold': 6,
@@ -51,7 +51,8 @@ export function soakOf(minutes: number): RunSize {
   const often = (counts: RunSize['faults']): RunSize['faults'] => Object.fromEntries(
     Object.entries(counts).map(([kind, count]) => [kind, Math.ceil((count * minutes * 60_000) / FULL.faultsMs / 2)]))
   return {
-    ...FULL, faultsMs: minutes * 60_000, perSecond: { postgres: 250, sqlite: 400 }, messages: { postgres: 0, sqlite: 0 },
+    ...FULL, faultsMs: minutes * 60_000,
+    perSecond: { postgres: 250, sqlite: 400 }, messages: { postgres: 0, sqlite: 0 },
     faults: often(FULL.faults), serverFaults: often(FULL.serverFaults),
   }
 }

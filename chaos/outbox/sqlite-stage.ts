@@ -1,7 +1,7 @@
 /** The run's SQLite file. */
 import { join } from 'node:path'
 import { openPlace, type Place } from './place.js'
-import { countOrders, prepareStage, type Query, type Stage } from './stage.js'
+import { countBacklog, countOrders, prepareStage, type Query, type Stage } from './stage.js'
 
 interface Handle {
   prepare(text: string): { all(): unknown; run(): unknown }
@@ -20,6 +20,7 @@ export async function openSqliteStage(folder: string): Promise<Stage> {
   const [row] = await query('select sqlite_version() as version')
   return {
     store: 'sqlite', version: String(row?.['version']), producers: place, relays: place, own,
+    countBacklog: () => countBacklog(query, 'waybill_'),
     countOrders: () => countOrders(query),
     close: () => own.close(),
   }

@@ -13,6 +13,8 @@ export interface Stage {
   readonly own: Store
   /** Absent where it cannot be broken in this way. */
   readonly server?: BreakableServer | undefined
+  /** Messages that are neither delivered nor dead. `stats` says more, and costs what a run cannot spare. */
+  countBacklog(): Promise<number>
   /** Messages per lane, by the application's own table. */
   countOrders(): Promise<Record<Lane, number>>
   close(): Promise<void>
@@ -38,6 +40,14 @@ const COUNT_ORDERS = 'select lane, sum(messages) as messages from chaos_order gr
 export async function prepareStage(own: Store, query: Query): Promise<void> {
   await createWaybill({ store: own, lanes: LANES }).migrate()
   await query(CREATE_ORDERS)
+}
+
+/** `prefix` comes before the names of Waybill's tables. */
+export async function countBacklog(query: Query, prefix: string): Promise<number> {
+  const count = (table: string): string => `(select count(*) from ${prefix}${table})`
+  const [row] = await query(
+    `select ${count('outbox_message')} - ${count('outbox_delivered')} - ${count('outbox_dead')} as waiting`)
+  return Number(row?.['waiting'])
 }
 
 export async function countOrders(query: Query): Promise<Record<Lane, number>> {

@@ -24,6 +24,7 @@ export interface StoreSummary {
   readonly missed: number
   /** The slowest delivery, counted from its commit or from the last fault. */
   readonly recoveryMs: number
+  readonly stalls: number
   readonly events: number
   readonly seconds: number
   /** Violations with their examples, gaps and problems. */
@@ -32,7 +33,8 @@ export interface StoreSummary {
 
 const MAX_FOUND = 10
 
-export function summaryOf(stage: Stage, { judgement, kills, faults, problems, seconds }: OutboxRunResult): StoreSummary {
+export function summaryOf(stage: Stage, result: OutboxRunResult): StoreSummary {
+  const { judgement, kills, faults, problems, seconds } = result
   const verdicts = LANE_NAMES.map((lane) => judgement.verdicts[lane])
   const sum = (name: keyof Verdict['counts']): number => verdicts.reduce((all, { counts }) => all + counts[name], 0)
   const found = [
@@ -43,7 +45,8 @@ export function summaryOf(stage: Stage, { judgement, kills, faults, problems, se
     verdict: worst([...verdicts.map(({ verdict }) => verdict), problems.length > 0 ? 'unknown' : 'valid']),
     messages: sum('committed'), aborted: sum('aborted'), deadLetters: sum('deadLetters'),
     duplicates: sum('duplicates'), decidedByTable: sum('decidedByTable'),
-    kills, ...faults, recoveryMs: Math.round(judgement.recoveryMs), events: judgement.events, seconds, found,
+    kills, ...faults, recoveryMs: Math.round(judgement.recoveryMs), stalls: judgement.stalls,
+    events: judgement.events, seconds, found,
   }
 }
 
@@ -63,6 +66,7 @@ export interface Total {
   readonly duplicates: number
   readonly deadLetters: number
   readonly recoveryMs: number
+  readonly stalls: number
   readonly seconds: number
 }
 
@@ -82,6 +86,7 @@ export function totalOf(summaries: readonly StoreSummary[], seed: number): Total
     clockSteps: sum(({ clockSteps }) => clockSteps), receiverFaults: sum(({ receiverFaults }) => receiverFaults),
     duplicates: sum(({ duplicates }) => duplicates), deadLetters: sum(({ deadLetters }) => deadLetters),
     recoveryMs: Math.max(0, ...summaries.map(({ recoveryMs }) => recoveryMs)),
+    stalls: sum(({ stalls }) => stalls),
     seconds: Math.round(sum(({ seconds }) => seconds) * 10) / 10,
   }
 }

@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '..', '..')
 const ENTRY: LedgerEntry = {
   date: '2026-01-02T03:04:05Z', commit: 'abc123def', run: 'outbox', size: 'full', seed: 7, store: 'sqlite', version: '3.45',
   verdict: 'valid', messages: 123_456, kills: { random: 20, 'after-send': 5 }, restarts: 1, pauses: 2, lostReplies: 3,
-  terminated: 4, clockSteps: 5, receiverFaults: 6, duplicates: 7, deadLetters: 8, recoveryMs: 9, seconds: 61.5,
+  terminated: 4, clockSteps: 5, receiverFaults: 6, duplicates: 7, deadLetters: 8, recoveryMs: 9, stalls: 0, seconds: 61.5,
   machine: '2 cores',
 }
 
@@ -27,7 +27,7 @@ test('the totals are the sums over all runs, and a run that failed counts as one
 test('each run is a row', () => {
   const row = renderLedger([ENTRY]).split('\n').find((line) => line.startsWith('| 2026-01-02'))
   expect(row).toBe('| 2026-01-02 | abc123def | outbox full | 7 | sqlite 3.45 | valid | 123,456 | 25 | 2 | 1 | 3 | 4 | 7 | 9 '
-    + '| 61.5 | 2 cores |')
+    + '| 0 | 61.5 | 2 cores |')
 })
 
 test('the page is what its lines say', () => {
