@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { now } from '../history/journal.js'
-import { ledgerStamp } from '../ledger/entry.js'
+import { ledgerStamp, type LedgerEntry } from '../ledger/entry.js'
 import { enterLedger } from '../ledger/ledger.js'
 import type { Progress } from '../progress.js'
 import { Slopes } from '../slopes.js'
@@ -32,6 +32,9 @@ export async function runOutbox(args: string[], progress: Progress): Promise<num
   const { values } = parseArgs({ args, options: OPTIONS })
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
   const folder = mkdtempSync(join(tmpdir(), 'waybill-chaos-'))
+  // Before the run, which may outlast the commit it is of. The compiled program is in build/chaos/outbox.
+  const root = join(import.meta.dirname, '..', '..', '..')
+  const stamp = values.ledger ? ledgerStamp(root) : undefined
   const slopes = new Slopes()
   const summaries: StoreSummary[] = []
   progress.note(`seed ${seed}`)
@@ -47,7 +50,10 @@ export async function runOutbox(args: string[], progress: Progress): Promise<num
   const total = { ...counted, verdict: worst([counted.verdict, short.length > 0 ? 'unknown' : 'valid']) }
   if (total.verdict === 'valid' && !values.keep) rmSync(folder, { recursive: true, force: true })
   else progress.note(`the journals are in ${folder}`)
-  if (values.ledger) enter(summaries, values, seed)
+  if (stamp !== undefined) {
+    const entered = { ...stamp, run: 'outbox', size: sizeOf(values), seed }
+    enterLedger(root, summaries.map((summary) => ({ ...entered, ...countsOf(summary) })))
+  }
   const soaked = values.soak ? { slopes: slopes.result() } : {}
   const all = values.json ? { ...total, ...soaked, stores: summaries, short } : { ...total, ...soaked }
   process.stdout.write(`${JSON.stringify(all)}\n`)
@@ -90,10 +96,11 @@ function isWhole(values: Values): boolean {
   return sizeOf(values) === 'full' && STORES.every((name) => values.store.includes(name))
 }
 
-function enter(summaries: readonly StoreSummary[], values: Values, seed: number): void {
-  // The compiled program is in build/chaos/outbox.
-  const root = join(import.meta.dirname, '..', '..', '..')
-  const stamp = ledgerStamp(root)
-  enterLedger(root, summaries.map(({ aborted: _aborted, decidedByTable: _decided, missed: _missed, events: _events,
-    found: _found, ...counts }) => ({ ...stamp, run: 'outbox', size: sizeOf(values), seed, ...counts })))
+type Stamped = keyof ReturnType<typeof ledgerStamp> | 'run' | 'size' | 'seed'
+
+/** What the ledger keeps of a run. */
+function countsOf(summary: StoreSummary): Omit<LedgerEntry, Stamped> {
+  const { aborted: _aborted, decidedByTable: _decided, missed: _missed, events: _events, found: _found, ...counts } =
+    summary
+  return counts
 }

@@ -37,7 +37,7 @@ export const QUICK: RunSize = {
 }
 
 export const FULL: RunSize = {
-  quietMs: 10_000, faultsMs: 150_000, calmMs: 5_000, perSecond: { postgres: 450, sqlite: 900 },
+  quietMs: 10_000, faultsMs: 150_000, calmMs: 5_000, perSecond: { postgres: 450, sqlite: 800 },
   messages: { postgres: 60_000, sqlite: 145_000 }, maxBehindMs: 1_000, cycleMs: 12_000, burst: 0.5,
   faults: {
     ...atEachPoint(4), 'kill-relay': 22, 'kill-producer': 6, 'pause-relay': 30, clock: 8, 'receiver-fail': 8,
