@@ -16,7 +16,7 @@ const noHiddenInputs = [
 ]
 
 export default tseslint.config(
-  { ignores: ['dist/', '.cache/', 'coverage/', 'compat/', '**/node_modules/'] },
+  { ignores: ['dist/', 'build/', '.cache/', 'coverage/', 'compat/', '**/node_modules/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   ...tseslint.configs.recommended,
   {
@@ -31,7 +31,7 @@ export default tseslint.config(
   },
   {
     // The rules that need types; only these, because each costs time.
-    files: ['src/**/*.ts', 'test/**/*.ts'],
+    files: ['src/**/*.ts', 'test/**/*.ts', 'chaos/**/*.ts'],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/await-thenable': 'error',

@@ -23,6 +23,9 @@ const STEPS = {
   demo: npmRun('demo', '--', '--seconds', '5', '--json'),
   conformance: npmRun('conformance'),
   histories: npmRun('histories'),
+  chaos: npmRun('chaos', '--', 'outbox', '--quick'),
+  broken: npmRun('chaos', '--', 'broken'),
+  canary: npmRun('chaos', '--', 'canary'),
   'bench:smoke': npmRun('bench:smoke'),
   compat: npmRun('compat', '--', '13', '15'),
 }

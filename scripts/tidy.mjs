@@ -8,7 +8,7 @@ import { checkMarkdown } from './tidy/markdown.mjs'
 
 const LIMITS = { srcFile: 400, srcNineInTen: 250, testFile: 600, columns: 120 }
 const BANNED_NAMES = new Set(['util', 'utils', 'helper', 'helpers', 'common', 'manager', 'misc'])
-const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', '.git', '.cache', 'coverage'])
+const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'build', '.git', '.cache', 'coverage'])
 // Written in halves, so that this file does not report itself.
 const LEFTOVER = new RegExp(`\\b(?:TO${''}DO|FIX${''}ME|X${''}XX)\\b`)
 
@@ -30,10 +30,11 @@ const all = filesIn(root).map((path) => {
 })
 const code = all.filter(({ path }) => /\.(?:ts|mts|js|mjs|cjs)$/.test(path))
 const src = code.filter(({ name }) => name.startsWith('src/'))
+const chaos = code.filter(({ name }) => name.startsWith('chaos/'))
 const tests = code.filter(({ name }) => name.startsWith('test/'))
 
 function checkSizes() {
-  for (const { path, lines } of src) {
+  for (const { path, lines } of [...src, ...chaos]) {
     if (lines.length > LIMITS.srcFile) report(path, 0, `${lines.length} lines, at most ${LIMITS.srcFile}`)
   }
   for (const { path, lines } of tests) {
@@ -52,7 +53,7 @@ function checkSizes() {
 /** `// tidy: long` excuses its own line or the next; `// tidy: long 7` the next seven. */
 function checkColumns() {
   let excused = 0
-  for (const { path, lines } of src) {
+  for (const { path, lines } of [...src, ...chaos]) {
     let excuse = 0
     lines.forEach((line, index) => {
       const comment = /\/\/ tidy: long(?: (\d+))?/.exec(line)
@@ -68,7 +69,7 @@ function checkColumns() {
 }
 
 function checkNames() {
-  for (const { path, name } of src) {
+  for (const { path, name } of [...src, ...chaos]) {
     const words = name.split('/').slice(1).flatMap((part) => basename(part).split(/[^A-Za-z]+|(?=[A-Z])/))
     const banned = words.find((word) => BANNED_NAMES.has(word.toLowerCase()))
     if (banned) report(path, 0, `named "${banned}": name the file after the thing it exports`)
@@ -111,12 +112,12 @@ const excused = checkColumns()
 checkNames()
 checkLeftovers()
 checkSkips()
-for (const file of code.filter(({ name }) => /^(?:src|scripts)\//.test(name))) checkFunctions(file, report)
+for (const file of code.filter(({ name }) => /^(?:src|scripts|chaos)\//.test(name))) checkFunctions(file, report)
 const markdown = all.filter(({ name }) => name.endsWith('.md'))
 for (const file of markdown) checkMarkdown(file, root, report)
 
 for (const problem of problems.sort()) console.error(problem)
 const size = `${src.length} files in src (median ${median} lines, nine in ten within ${nineInTen})`
-const rest = `${tests.length} in test, ${markdown.length} Markdown, ${excused} excused long lines`
+const rest = `${chaos.length} in chaos, ${tests.length} in test, ${markdown.length} Markdown, ${excused} excused long lines`
 console.log(`tidy: ${problems.length === 0 ? 'ok' : `${problems.length} to fix`}; ${size}, ${rest}`)
 process.exit(problems.length === 0 ? 0 : 1)

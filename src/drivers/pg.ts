@@ -25,6 +25,7 @@ export interface PgPoolClient extends PgClient {
 export interface PgPool {
   query: PgClient['query']
   connect(): Promise<PgPoolClient>
+  connect(callback: (error: Error | undefined, client: PgPoolClient | undefined) => void): void
   readonly totalCount: number
 }
 
@@ -102,23 +103,34 @@ async function inSession<T>(
   return withClient(pool, (client) => work(pgExecutor(client, prepare)))
 }
 
-type Client = Awaited<ReturnType<PgPool['connect']>>
-
 /** A client that was lost, or that `work` spoils, is closed instead of going back to the pool. */
 async function withClient<T>(
-  pool: PgPool, work: (client: Client, spoil: (error: Error) => void) => Promise<T>,
+  pool: PgPool, work: (client: PgPoolClient, spoil: (error: Error) => void) => Promise<T>,
 ): Promise<T> {
-  const client = await pool.connect()
   let broken: Error | undefined
   // A pool hears its idle clients only: a lost connection, unheard, would end the process.
   const onError = (error: Error): void => { broken = error }
-  client.on?.('error', onError)
+  const client = await checkOut(pool, onError)
   try {
     return await work(client, onError)
   } finally {
     client.removeListener?.('error', onError)
     client.release(broken)
   }
+}
+
+/**
+ * Heard from the moment the pool hands it over. A promise resolves too late for that: a server that shuts down may say
+ * so in the packet in which it says that the connection is ready.
+ */
+function checkOut(pool: PgPool, onError: (error: Error) => void): Promise<PgPoolClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (client === undefined) return reject(error ?? new Error('the pool gave no client'))
+      client.on?.('error', onError)
+      resolve(client)
+    })
+  })
 }
 
 interface Listener extends PgClient {

@@ -129,7 +129,8 @@ begin
       select s.seq from (
         select l.seqs from outbox_line l
         where array[l.lane, l.target, l.scope, l.key] = array[p_lane, p_target, k.scope, k.key]
-        order by l.first_seq + 0 limit 1) l
+        -- Of a key that is busy, each claim may have set aside one message, in a row of its own.
+        order by l.first_seq + 0 limit v_share) l
       cross join unnest(l.seqs) s(seq)
       -- Up to the next of the key that waits elsewhere.
       where not exists (select from outbox_due d where d.key is not null and d.seq + 0 < s.seq

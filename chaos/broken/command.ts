@@ -1,0 +1,66 @@
+/**
+ * `npm run chaos -- broken`: relays, stores and producers that are wrong on purpose. Each must be found by the rule
+ * that is meant for it, and the same steps without what is wrong must be found valid; otherwise the judge is worth
+ * nothing.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Verdict } from 'waybill/testkit'
+import { PostgresServer } from '../../test/support/postgres-server.js'
+import type { Progress } from '../progress.js'
+import type { BrokenCase } from './broken-case.js'
+import { BROKEN_PRODUCERS } from './broken-producers.js'
+import { BROKEN_RELAYS } from './broken-relays.js'
+import { BROKEN_SEQUENCES } from './broken-sequences.js'
+import { Stand, type StandPlace } from './stand.js'
+
+const CASES = [...BROKEN_RELAYS, ...BROKEN_PRODUCERS, ...BROKEN_SEQUENCES]
+
+interface CaseResult {
+  readonly name: string
+  readonly expected: string
+  readonly found: readonly string[]
+  readonly honest: Verdict['verdict']
+  readonly caught: boolean
+}
+
+export async function runBroken(args: string[], progress: Progress): Promise<number> {
+  const { values } = parseArgs({ args, options: { json: { type: 'boolean', default: false } } })
+  const folder = mkdtempSync(join(tmpdir(), 'waybill-broken-'))
+  const server = await PostgresServer.create()
+  const results: CaseResult[] = []
+  try {
+    for (const [number, broken] of CASES.entries()) {
+      const placeOf = (variant: string): StandPlace => (broken.store === 'postgres'
+        ? { url: server.url, schema: `${variant}_${number}` } : { path: join(folder, `${variant}-${number}.db`) })
+      const honest = await judgeCase(broken, placeOf('honest'), false)
+      const verdict = await judgeCase(broken, placeOf('broken'), true)
+      const found = [...new Set(verdict.violations.map(({ rule }) => rule))]
+      const caught = verdict.verdict === 'invalid' && found.includes(broken.rule) && honest.verdict === 'valid'
+      results.push({ name: broken.name, expected: broken.rule, found, honest: honest.verdict, caught })
+      progress.note(`${caught ? 'caught' : 'MISSED'}  ${broken.name}: ${found.join(', ') || 'nothing found'}`)
+      const { violations: [first], gaps } = honest
+      if (honest.verdict !== 'valid') progress.note(`  without it: ${JSON.stringify([first, gaps])}`)
+    }
+  } finally {
+    await server[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const missed = results.filter(({ caught }) => !caught).length
+  const total = { verdict: missed === 0 ? 'valid' : 'invalid', broken: results.length, caught: results.length - missed }
+  process.stdout.write(`${JSON.stringify(values.json ? { ...total, cases: results } : total)}\n`)
+  return missed === 0 ? 0 : 1
+}
+
+async function judgeCase(broken: BrokenCase, place: StandPlace, isBroken: boolean): Promise<Verdict> {
+  const { ordering = 'none', declaredWhenBroken } = broken
+  const stand = await Stand.open({ place, ordering, declared: isBroken ? declaredWhenBroken : undefined })
+  try {
+    await broken.run(stand, isBroken)
+    return await stand.finish()
+  } finally {
+    await stand.close()
+  }
+}

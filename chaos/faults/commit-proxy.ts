@@ -1,0 +1,77 @@
+/**
+ * Between clients and a PostgreSQL. It passes everything on until it is told to lose the reply to a COMMIT: then the
+ * next COMMIT goes to the server, its answer is swallowed, and the client's connection is reset. The server has
+ * committed, and the client cannot know.
+ */
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { FrontendMessages } from './frontend-messages.js'
+
+export class CommitProxy {
+  readonly #server: Server
+  readonly #upstream: number
+  readonly #onLost: () => void
+  readonly #sockets = new Set<Socket>()
+  #toLose = 0
+
+  private constructor(upstream: number, onLost: () => void) {
+    this.#upstream = upstream
+    this.#onLost = onLost
+    this.#server = createServer((client) => this.#serve(client))
+  }
+
+  /** To the server on `upstream` of 127.0.0.1. `onLost` is called when a reply has been lost. */
+  static async listen(upstream: number, onLost: () => void): Promise<CommitProxy> {
+    const proxy = new CommitProxy(upstream, onLost)
+    proxy.#server.listen(0, '127.0.0.1')
+    await once(proxy.#server, 'listening')
+    return proxy
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Of the next COMMIT, whoever sends it. */
+  loseReply(): void {
+    this.#toLose += 1
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  #serve(client: Socket): void {
+    const server = connect(this.#upstream, '127.0.0.1')
+    const messages = new FrontendMessages()
+    let losing = false
+    const end = (): void => {
+      client.destroy()
+      server.destroy()
+    }
+    for (const socket of [client, server]) {
+      this.#sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', end)
+      socket.on('close', () => {
+        this.#sockets.delete(socket)
+        end()
+      })
+    }
+    client.on('data', (packet) => {
+      if (messages.push(packet) > 0 && this.#toLose > 0) {
+        this.#toLose -= 1
+        losing = true
+      }
+      server.write(packet)
+    })
+    server.on('data', (packet) => {
+      if (!losing) return void client.write(packet)
+      this.#onLost()
+      client.resetAndDestroy()
+      server.destroy()
+    })
+  }
+}

@@ -1,0 +1,73 @@
+/** The run's private PostgreSQL. Producers reach it through a proxy that loses replies. */
+import pg from 'pg'
+import { PostgresServer } from '../../test/support/postgres-server.js'
+import { CommitProxy } from '../faults/commit-proxy.js'
+import { choose } from '../faults/schedule.js'
+import { openPlace, type Place } from './place.js'
+import { countBacklog, countOrders, prepareStage, type BreakableServer, type Query, type Stage } from './stage.js'
+
+const SESSIONS = 'select pid from pg_stat_activity where application_name = $1 order by pid'
+const TERMINATE = 'select pg_terminate_backend($1)'
+
+interface Handle {
+  query(config: { text: string }): Promise<{ rows: Awaited<ReturnType<Query>> }>
+}
+
+export async function openPostgresStage(): Promise<Stage> {
+  const server = await PostgresServer.create()
+  let onLost = (): void => undefined
+  const proxy = await CommitProxy.listen(server.port, () => onLost())
+  const relays: Place = { kind: 'postgres', url: server.url }
+  const own = openPlace(relays, 'chaos-run')
+  const query: Query = (text) => own.transaction(async (handle) => (await (handle as Handle).query({ text })).rows)
+  await prepareStage(own, query)
+  const [row] = await query('show server_version')
+  return {
+    store: 'postgres',
+    version: String(row?.['server_version']),
+    producers: { kind: 'postgres', url: server.url.replace(`:${server.port}/`, `:${proxy.port}/`) },
+    relays,
+    own,
+    server: breakable(server, (listener) => {
+      onLost = listener
+      proxy.loseReply()
+    }),
+    countBacklog: () => countBacklog(query, 'waybill.'),
+    countOrders: () => countOrders(query),
+    async close() {
+      await own.close()
+      await proxy.close()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function breakable(server: PostgresServer, loseReply: BreakableServer['loseReply']): BreakableServer {
+  const sessionsOf = (client: pg.Client, application: string): Promise<number[]> =>
+    client.query<{ pid: number }>(SESSIONS, [application]).then(({ rows }) => rows.map(({ pid }) => pid))
+  return {
+    loseReply,
+    async restart() {
+      await server.stopImmediate()
+      await server.start()
+    },
+    terminate: (application, share) => withClient(server, async (client) => {
+      const pid = choose(await sessionsOf(client, application), share)
+      if (pid !== undefined) await client.query(TERMINATE, [pid])
+      return pid !== undefined
+    }),
+    sessions: (application) =>
+      withClient(server, async (client) => (await sessionsOf(client, application)).length),
+  }
+}
+
+async function withClient<T>(server: PostgresServer, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(server.url)
+  client.on('error', () => undefined)
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
