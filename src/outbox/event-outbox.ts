@@ -64,7 +64,13 @@ export class EventOutbox<Tx, Handle, Events extends EventDefinitions> extends Ou
   }
 
   protected remember(tx: Handle, drafts: readonly OutboxMessageDraft[]): void {
-    for (const draft of drafts) this.ports.announcer.remember(tx, topicOf(draft))
+    let last: OutboxMessageDraft | undefined
+    for (const draft of drafts) {
+      if (last === undefined || draft.lane !== last.lane || draft.target !== last.target) {
+        this.ports.announcer.remember(tx, topicOf(draft))
+      }
+      last = draft
+    }
   }
 }
 

@@ -31,6 +31,10 @@ export class OpenBatch<Batch extends PulledBatch<Item>, Item extends RunnerItem>
     return this.firsts.length
   }
 
+  get hasChains(): boolean {
+    return this.chains.size > 0
+  }
+
   takeFirsts(): readonly Item[] {
     const { firsts } = this
     this.firsts = []

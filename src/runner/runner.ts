@@ -190,7 +190,8 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
 
   /** The batch before this one was started at once, so the next is pulled while this one is delivered. */
   private isDrainedFast(open: OpenBatch<Batch, Item>): boolean {
-    return open.batch.items.length >= this.settings.batch && !open.batch.solo && this.dispatcher.wantsMoreBeside(open)
+    return open.batch.items.length >= this.settings.batch && !open.batch.solo && !open.hasChains
+      && this.dispatcher.wantsMoreBeside(open)
       && this.settings.time.monotonicMs() - this.admittedAt < FAST_MS
   }
 

@@ -1,7 +1,7 @@
 /** Items of one chain: one after another, and what happens to those behind one that fails. */
 import { describe, expect, test } from 'vitest'
 import { Runner } from '../../src/runner/runner.js'
-import { FakeSource, HeldDeliveries, item } from './fake-source.js'
+import { FakeSource, HeldDeliveries, item, settleDown } from './fake-source.js'
 
 const chained = (...ids: string[]) => ids.map((id) => item(id, { chain: id[0] }))
 
@@ -40,6 +40,22 @@ describe('chains', () => {
     expect(source.ids('ack')).toEqual(['a1', 'b1', 'b2'])
     expect(source.ids('retry')).toEqual(['a2'])
     expect(source.ids('release')).toEqual(['a3'])
+  })
+
+  test('with nothing else to do, the answers of chains are waited for before the next pull', async () => {
+    const source = new FakeSource(chained('a1', 'b1', 'a2', 'b2'))
+    let answer = (): void => undefined
+    source.onSettle = (call) => (call > 1 ? undefined : new Promise<void>((resolve) => {
+      answer = resolve
+    }))
+    const runner = new Runner(source, () => undefined, { batch: 2, time: { monotonicMs: () => 0 } })
+    await runner.start()
+    await source.until(() => source.calls.settle === 1)
+    await settleDown()
+    expect(source.calls.pull).toBe(1)
+    answer()
+    await source.until(() => source.settled.length === 4)
+    await runner.stop()
   })
 
   test('a long chain does not keep the runner from pulling others', async () => {

@@ -4,7 +4,14 @@
  */
 
 export function arrayLiteral(values: readonly (string | null)[]): string {
-  return `{${values.map((value) => (value === null ? 'NULL' : quoteElement(value))).join(',')}}`
+  let last: string | null = null
+  let element = 'NULL'
+  // Most columns of a batch have the same value in every row.
+  return `{${values.map((value) => {
+    if (value !== last) element = value === null ? 'NULL' : quoteElement(value)
+    last = value
+    return element
+  }).join(',')}}`
 }
 
 export function byteaArrayLiteral(values: readonly (Uint8Array | null)[]): string {

@@ -195,7 +195,7 @@ end $body$`
 /**
  * Answers the messages of one new claim; a single row without seq says: nothing yet, but call again. What most
  * messages have is left out, and what all of them share is in the first row only: half the cost of a claim is the
- * driver's, per value (measured: 18 values a row, 30 µs a message; 5 values, XX).
+ * driver's, per value (measured in a loop of claim and settle: 8.0 µs of the client a message, so 4.8).
  */
 const CLAIM = `
 create function outbox_claim(p_lane text, p_target text, p_scopes text[], p_limit integer, p_lease_ms bigint,
