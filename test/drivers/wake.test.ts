@@ -197,6 +197,15 @@ describe.skipIf(postgresUrl === null)('wake-ups [skipped without a server]', () 
       await closing(process.waybill.close())
       await until(async () => (await listeners(process.name)).length === 0)
     })
+
+    test('a store that is closed by itself listens no more', async () => {
+      const process = start(client)
+      await process.waybill.migrate()
+      const { relay } = await startRelay(process)
+      await closing(relay.stop())
+      await closing(process.waybill.outbox.store.close())
+      await until(async () => (await listeners(process.name)).length === 0)
+    })
   })
 
   test('a schema hears nothing of another schema of the database', async () => {

@@ -54,6 +54,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   #stricterByDefault = false
   #removeAt = monotonicMs() + REMOVE_EVERY_MS
   readonly #calls = new Set<Promise<unknown>>()
+  readonly #closing = new AbortController()
   #closed = false
 
   constructor(database: SqlDatabase, options: PostgresOutboxOptions) {
@@ -88,7 +89,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   listen(onTopic: (topic: string) => void, signal: AbortSignal): void {
-    this.#database.listen?.(this.#channel, onTopic, signal)
+    this.#database.listen?.(this.#channel, onTopic, AbortSignal.any([signal, this.#closing.signal]))
   }
 
   async claim(request: ClaimRequest): Promise<OutboxClaim | null> {
@@ -228,6 +229,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#closing.abort()
     // A pool that is ended under a call would leave it waiting, or fail it without need.
     await Promise.allSettled(this.#calls)
     await this.#database.close()
