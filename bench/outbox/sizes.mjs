@@ -3,7 +3,7 @@
 // more repetitions (`shortRounds`) tell more than longer ones.
 
 const FULL = {
-  rounds: 5, shortRounds: 15, transactions: 1_500, peerTransactions: 300, bulks: 20, drain: 20_000,
+  rounds: 5, shortRounds: 15, transactions: 4_000, peerTransactions: 300, bulks: 20, drain: 50_000,
   ordered: 5_000, slowDrain: 500, latency: 120, backlog: 50_000, claimRounds: 41, everyMode: true,
   history: 200_000, memory: 1_000_000, sqlite: 30_000, sharedBuffers: '1GB',
 }
