@@ -23,9 +23,9 @@ export interface JournalStore<Tx = unknown> {
   readonly capabilities: JournalCapabilities
 
   /**
-   * Writes all events or none, inside `tx` [T-1, T-2, T-3, append-1]. Each gets the next number of its stream, in the
+   * Writes all events or none, inside `tx` [T-*, append-1]. Each gets the next number of its stream, in the
    * order given [J-1, append-2]; whoever else appends to one of the streams waits until this transaction has ended
-   * [race-*, append-6], so the numbers of a stream ascend in the order of the commits and have no holes, also after
+   * [contend-*, append-6], so the numbers of a stream ascend in the order of the commits and have no holes, also after
    * a rollback [append-3] and after a deletion [delete-1]. Streams must be locked in sorted order, so that two
    * appends cannot deadlock [append-7].
    *
@@ -66,7 +66,7 @@ export interface JournalStore<Tx = unknown> {
   head(filter: JournalFilter): Promise<string>
 
   /** The events with these ids, in any order, deleted ones too; absent are those that do not exist or are of another
-   * scope [A-40, scope-*]. */
+   * scope [A-40, journal-scope-*]. */
   get(ids: readonly string[], scope: ScopeId | undefined): Promise<readonly JournalEvent[]>
 
   /** Every stream that ever had an event, by scope and name in the order of their UTF-8 bytes [Q-6, streams-*]. */
@@ -81,7 +81,7 @@ export interface JournalStore<Tx = unknown> {
    */
   deleteTo(stream: StreamName, sequence: bigint): Promise<void>
 
-  /** Later calls throw CLOSED. What the journal shares with the store's other halves stays open [close-*]. */
+  /** Later calls throw CLOSED. What the journal shares with the store's other halves stays open [close-1]. */
   close(): Promise<void>
 }
 
