@@ -27,8 +27,8 @@ export type {
 } from './journal/event.js'
 export type { EventMessageOptions, EventPointer } from './journal/event-message.js'
 export {
-  Journal, type AppendToOptions, type JournalOptions, type PageOptions, type ReadOptions, type StreamOptions,
-  type StreamsOptions,
+  Journal, type AppendToOptions, type HeadOptions, type JournalOptions, type PageOptions,
+  type ReadOptions, type StreamOptions, type StreamsOptions,
 } from './journal/journal.js'
 export type { SyncJournal } from './journal/sync-journal.js'
 export { ScopedJournalStore } from './journal/scoped-store.js'

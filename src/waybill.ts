@@ -217,7 +217,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     return new SyncJournal(store, this.#bind(), this.#options, outbox, {
       append: (tx, batch) => append(bound.bind(tx), scope === undefined ? batch : { ...batch, scope }),
       enqueue: (tx, drafts) => messages.enqueueManySync(tx, drafts),
-    }) as JournalFor<Tx, Handle, Sync>
+    })
   }
 
   #journalOutbox(): JournalOutbox<Tx, Handle> {

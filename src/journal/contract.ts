@@ -56,8 +56,8 @@ export interface JournalStore<Tx = unknown> {
    * come late before them [Q-2, cursor-3]. Deleted events are given too: a follower gets what it has not passed
    * [delete-5].
    *
-   * A cursor belongs to the filter it was given for, else VALIDATION [cursor-5], and to the epoch of the journal: it must
-   * throw EPOCH_CHANGED where its positions may mean other events than when it was given, as after a restore
+   * A cursor belongs to the filter it was given for, else VALIDATION [cursor-5], and to the epoch of the journal: it
+   * must throw EPOCH_CHANGED where its positions may mean other events than when it was given, as after a restore
    * [cursor-6].
    */
   readPage(request: PageRead): Promise<JournalPage>

@@ -1,6 +1,6 @@
 /**
- * A cursor as text: the epoch, the filter it was given for, and whatever the store needs to read on. Callers keep it and
- * give it back; what is inside is the store's business and may change between versions.
+ * A cursor as text: the epoch, the filter it was given for, and whatever the store needs to read on. Callers keep it
+ * and give it back; what is inside is the store's business and may change between versions.
  */
 import { validationError, WaybillError } from '../core/errors.js'
 import type { JournalFilter } from './contract.js'
@@ -42,7 +42,8 @@ function parse(text: string): [string, string | null, string | null, CursorPlace
   } catch {
     throw badCursor()
   }
-  if (!Array.isArray(parts) || parts.length !== 4 || typeof parts[0] !== 'string' || !isPlace(parts[3])) throw badCursor()
+  const isOurs = Array.isArray(parts) && parts.length === 4 && typeof parts[0] === 'string' && isPlace(parts[3])
+  if (!isOurs) throw badCursor()
   return parts as [string, string | null, string | null, CursorPlace]
 }
 

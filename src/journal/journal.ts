@@ -7,7 +7,9 @@
 import { jsonCodec, type Codec } from '../core/codec.js'
 import type { EncodeOptions } from '../core/content.js'
 import { WaybillError } from '../core/errors.js'
-import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_PAGE_LIMIT, MAX_PAYLOAD_BYTES } from '../core/limits.js'
+import {
+  DEFAULT_MAX_PAYLOAD_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_PAGE_LIMIT, MAX_PAYLOAD_BYTES,
+} from '../core/limits.js'
 import { DEFAULT_SCOPE, scopeId, type ScopeId } from '../core/scope.js'
 import { assertU64, clampToAssigned, MAX_U64, type U64 } from '../core/u64.js'
 import { assertInteger, assertName } from '../core/validate.js'
@@ -53,6 +55,14 @@ export interface PageOptions {
   readonly scope?: string | undefined
 }
 
+/** What is read on from there. */
+export interface HeadOptions {
+  /** Default all. */
+  readonly tag?: string | undefined
+  /** Default all. */
+  readonly scope?: string | undefined
+}
+
 export interface StreamsOptions {
   /** Only names that begin so. */
   readonly prefix?: string | undefined
@@ -78,7 +88,8 @@ export class Journal<Tx, Handle = Tx> {
   readonly #encoding: EncodeOptions
 
   constructor(
-    store: JournalStore<Tx>, bind: (handle: Handle) => Tx, options: JournalOptions = {}, outbox?: JournalOutbox<Tx, Handle>,
+    store: JournalStore<Tx>, bind: (handle: Handle) => Tx, options: JournalOptions = {},
+    outbox?: JournalOutbox<Tx, Handle>,
   ) {
     this.store = store
     this.outbox = outbox
@@ -93,8 +104,8 @@ export class Journal<Tx, Handle = Tx> {
   /**
    * Appends events to one stream or several in the caller's transaction: all exist if and only if that commits. At
    * most 10,000; none is no call at all.
-   * @throws NOT_IN_TRANSACTION, VALIDATION, PAYLOAD_TOO_LARGE, SEQUENCE_CONFLICT (a stream is not where it was expected),
-   *   CONFLICT (the idempotency key was used for other events); after these the transaction stays usable.
+   * @throws NOT_IN_TRANSACTION, VALIDATION, PAYLOAD_TOO_LARGE, SEQUENCE_CONFLICT (a stream is not where it was
+   *   expected), CONFLICT (the idempotency key was used for other events); after these the transaction stays usable.
    *   TRANSACTION_ABORTED (retry the whole transaction), RANGE_EXHAUSTED.
    * @example
    * await waybill.journal.append(tx, [{ stream: 'order-7', type: 'order.placed', payload: { total: 12 } }])
@@ -113,7 +124,9 @@ export class Journal<Tx, Handle = Tx> {
     const { batch, message } = this.encode(events, options)
     if (batch.events.length === 0) return NOTHING
     const result = await this.store.transaction((tx) => this.#write(tx, undefined, batch, message))
-    if (message !== undefined && result.created) this.outbox?.tell(undefined, eventMessages(batch, result.events, message))
+    if (message !== undefined && result.created) {
+      this.outbox?.tell(undefined, eventMessages(batch, result.events, message))
+    }
     return result
   }
 
@@ -138,8 +151,7 @@ export class Journal<Tx, Handle = Tx> {
   }
 
   /** The cursor behind all that is committed now: reading from it gives only what comes later. */
-  async head(options: { readonly tag?: string | undefined; readonly scope?: string | undefined } = {}): Promise<string> {
-    const { tag, scope } = options
+  async head({ tag, scope }: HeadOptions = {}): Promise<string> {
     return this.store.head({ tag: tag === undefined ? undefined : assertTag(tag), scope: optionalScope(scope) })
   }
 

@@ -3,7 +3,9 @@ import { WaybillError } from '../core/errors.js'
 import type { OutboxMessageDraft } from '../outbox/message.js'
 import type { AppendResult, JournalEventDraft, NewBatch } from './event.js'
 import { eventMessages } from './event-message.js'
-import { Journal, missingTransaction, type AppendToOptions, type JournalOptions, type JournalOutbox } from './journal.js'
+import {
+  Journal, missingTransaction, type AppendToOptions, type JournalOptions, type JournalOutbox,
+} from './journal.js'
 import type { JournalStore } from './contract.js'
 
 export interface SyncJournalPorts<Handle> {

@@ -1,16 +1,16 @@
 /**
  * Append in the caller's transaction.
  *
- * One event without tags is one INSERT behind the INSERT that moves its stream on, in one statement; so are many, of any
- * number of streams. Only where several streams have expectations are their rows locked first, in a statement
- * of its own, so that all expectations are judged before anything is written. A key is reserved before all that. No
+ * One event without tags is one INSERT behind the INSERT that moves its stream on, in one statement; so are many, of
+ * any number of streams. Only where several streams have expectations are their rows locked first, in a statement of
+ * its own, so that all expectations are judged before anything is written. A key is reserved before all that. No
  * statement fails, and a refused append has changed nothing but locks.
  *
- * What can interleave: another transaction that appends to a stream holds its row until it ends. When that commits, READ
- * COMMITTED goes on from the new number, and an expectation is judged on that; under REPEATABLE READ the database refuses
- * with 40001, which becomes TRANSACTION_ABORTED. A statement takes the rows in sorted order, so two appends cannot
- * wait for each other. A position is taken after the row of its stream is locked, and the id of the transaction before
- * that: journal-marks.ts rests on it.
+ * What can interleave: another transaction that appends to a stream holds its row until it ends. When that commits,
+ * READ COMMITTED goes on from the new number, and an expectation is judged on that; under REPEATABLE READ the database
+ * refuses with 40001, which becomes TRANSACTION_ABORTED. A statement takes the rows in sorted order, so two appends
+ * cannot wait for each other. A position is taken after the row of its stream is locked, and the id of the transaction
+ * before that: journal-marks.ts rests on it.
  */
 import { WaybillError } from '../../core/errors.js'
 import type { SqlRow, SqlSteps, SqlValue } from '../../core/sql.js'

@@ -1,10 +1,10 @@
 /**
- * What a follower remembers between pages, and how a page changes it: birth marks, as in schema-outbox-claim.ts, but kept
- * by the follower. Pure, so that it can be read and tested by itself.
+ * What a follower remembers between pages, and how a page changes it: birth marks, as in schema-outbox-claim.ts, but
+ * kept by the follower. Pure, so that it can be read and tested by itself.
  *
  * - `pos`: everything up to it that was visible in `snap` has been given.
- * - `snap`, `nextXid`: the snapshot of the last page, and the next transaction id unassigned then. An id at or above the
- *   snapshot's xmax may have been open without being listed: xmax is the latest *completed* id + 1.
+ * - `snap`, `nextXid`: the snapshot of the last page, and the next transaction id unassigned then. An id at or above
+ *   the snapshot's xmax may have been open without being listed: xmax is the latest *completed* id + 1.
  * - `xids`, `marks`: the transactions that were open, each with a position that all its events lie after: an id is
  *   assigned before its transaction takes any position, so where `pos` was when it was first seen is a mark for it.
  * - `nextMark`: the one mark of all that were open without being listed.

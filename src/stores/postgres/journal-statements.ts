@@ -54,8 +54,8 @@ const TEXT = {
       insert into {schema}.journal_event (${COLUMNS})
       select $1, m.stream, m.last - w.n + e.rank, e.type, e.payload, e.content_type, e.manifest, e.headers, e.tags,
         $14::text, coalesce($15::bigint, ${NOW})
-      from unnest($6::integer[], $7::bigint[], $8::text[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::text[])
-        with ordinality e(stream_place, rank, type, payload, content_type, manifest, headers, tags, place)
+      from unnest($6::integer[], $7::bigint[], $8::text[], $9::bytea[], $10::text[], $11::text[], $12::text[],
+        $13::text[]) with ordinality e(stream_place, rank, type, payload, content_type, manifest, headers, tags, place)
       join wanted w on w.place = e.stream_place
       join moved m on m.stream = w.stream
       where (select count(*) from moved) = cardinality($2::text[])

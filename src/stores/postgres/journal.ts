@@ -65,7 +65,8 @@ export class PostgresJournalStore implements JournalStore<SqlExecutor> {
   }
 
   async read({ scope, stream, from, to, limit }: StreamRead): Promise<readonly JournalEvent[]> {
-    return this.#ask(this.#sql.read([scope, stream, from, to, limit]), (rows, tag) => rows.map((row) => toEvent(tag, row)))
+    return this.#ask(this.#sql.read([scope, stream, from, to, limit]), (rows, tag) =>
+      rows.map((row) => toEvent(tag, row)))
   }
 
   async readPage(request: PageRead): Promise<JournalPage> {

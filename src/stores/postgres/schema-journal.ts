@@ -5,9 +5,9 @@
  * positions ascend with the numbers, and numbers with the commits. Across streams they do not: a position is taken at
  * the append, and the row appears at the commit.
  *
- * A follower reads forward from a position, with birth marks for what commits late, as a claim does (schema-outbox-claim.ts
- * has the argument); but it has no row here. What it must remember is in its cursor, and journal-marks.ts makes the next
- * one. So reading writes nothing, and any number may follow.
+ * A follower reads forward from a position, with birth marks for what commits late, as a claim does
+ * (schema-outbox-claim.ts has the argument); but it has no row here. What it must remember is in its cursor, and
+ * journal-marks.ts makes the next one. So reading writes nothing, and any number may follow.
  *
  * The same two orders matter: the column `xid` comes before `position`, and the sequence has CACHE 1. No two events
  * share a stream and a number because of the lock on the stream's row, not because of an index; so the one
@@ -80,8 +80,8 @@ const IS_LATE = `not pg_visible_in_snapshot(e.xid, p_snap) and pg_visible_in_sna
 /**
  * The page after a cursor: its state first, then late events, then those ahead. Stable, so that all of it sees the
  * caller's snapshot, which is the one it reports. Where late events fill the page nothing ahead is read, and the next
- * page goes on with p_late_snap. The epoch changes with whatever could make ids and positions mean something else: another
- * cluster, database or table.
+ * page goes on with p_late_snap. The epoch changes with whatever could make ids and positions mean something else:
+ * another cluster, database or table.
  */
 const PAGE = `
 create function journal_page(p_tag text, p_scope text, p_limit integer, p_pos bigint, p_snap pg_snapshot,

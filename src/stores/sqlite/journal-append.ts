@@ -1,11 +1,11 @@
 /**
  * Append in the caller's transaction.
  *
- * First all streams are moved on in one statement, which moves none unless each is where it is expected; then the events
- * are written with the numbers that it gave. No statement fails, and a refused append has written nothing.
+ * First all streams are moved on in one statement, which moves none unless each is where it is expected; then the
+ * events are written with the numbers that it gave. No statement fails, and a refused append has written nothing.
  *
- * What can interleave: another transaction cannot, once this one has the write lock, which it gets at the first of these
- * writes at the latest; SQLite refuses it then if anybody has committed since this transaction first read, and
+ * What can interleave: another transaction cannot, once this one has the write lock, which it gets at the first of
+ * these writes at the latest; SQLite refuses it then if anybody has committed since this transaction first read, and
  * that is TRANSACTION_ABORTED. Other appends of the same transaction come before or after: `Journal` sees to that.
  *
  * Placeholders appear once each and in order, so that a driver may turn them into plain question marks.
@@ -15,7 +15,7 @@ import { MAX_ASSIGNED } from '../../core/u64.js'
 import { idempotencyConflict, sequenceConflict, streamExhausted } from '../../journal/conflicts.js'
 import type { AppendResult, EventPlace, NewBatch } from '../../journal/event.js'
 import { formatMessageId } from '../../outbox/message-id.js'
-import { WaybillError } from '../../core/errors.js'
+import type { WaybillError } from '../../core/errors.js'
 import type { AssignedNumbers } from './enqueue.js'
 import { toBytes } from './outbox-rows.js'
 import type { Tables } from './tables.js'
@@ -41,8 +41,8 @@ returning stream, last`,
     lasts: `select j.value as stream, s.last from json_each(?1) j
 left join ${t.journal_stream} s on s.scope = ?2 and s.stream = j.value`,
     // The first row names its number, the others follow it.
-    insertEvents: new Map(BATCHES.map((rows) => [rows, `insert into ${t.journal_event} (position, scope, stream,
-  sequence, created_at, writer_id, type, manifest, content_type, headers, tags, payload)
+    insertEvents: new Map<number, string>(BATCHES.map((rows) => [rows, `insert into ${t.journal_event} (position, scope,
+  stream, sequence, created_at, writer_id, type, manifest, content_type, headers, tags, payload)
 values (max(coalesce((select seq from sqlite_sequence where name = ?1), 0), ?2) + 1, ${placeholders(3)})
 ${Array.from({ length: rows - 1 }, (_, row) => `, (null, ${placeholders(3 + COLUMNS * (row + 1))})`).join('')}
 returning position`] as const)),
@@ -78,7 +78,8 @@ export function* appendSteps(context: AppendContext, batch: NewBatch): SqlSteps<
       JSON.stringify(event.headers), JSON.stringify(event.tags), event.payload,
     ])
     const answer = yield {
-      text: sql.insertEvents.get(rows.length as 1 | 8) ?? '', params: [context.sequenceName, context.numbers.highest, ...params],
+      text: sql.insertEvents.get(rows.length) ?? '',
+      params: [context.sequenceName, context.numbers.highest, ...params],
     }
     // Positions ascend in the order of the tuples; the order of the answer is not promised.
     const positions = answer.map((row) => BigInt(row['position'] as bigint)).sort((a, b) => (a < b ? -1 : 1))

@@ -18,9 +18,9 @@ export function journalReadStatements(t: Tables) {
   const streams = (where: string): string => `select scope, stream, last, deleted_to from ${t.journal_stream}
 where ${where} and stream >= ?3 and (?4 is null or stream < ?4) order by scope, stream limit ?5`
   return {
-    // + keeps the bounds from being anything but bounds of the index.
     stream: `select ${EVENT} from ${t.journal_event} e where e.scope = ?1 and e.stream = ?2
-and e.sequence >= max(?3, 1 + coalesce((select deleted_to from ${t.journal_stream} where scope = ?1 and stream = ?2), 0))
+and e.sequence >= max(?3, 1 + coalesce((
+  select deleted_to from ${t.journal_stream} where scope = ?1 and stream = ?2), 0))
 and e.sequence <= ?4 order by e.sequence limit ?5`,
     all: `select ${EVENT} from ${t.journal_event} e
 where e.position > ?1 and (?2 is null or e.scope = ?2) order by e.position limit ?3`,
@@ -38,7 +38,9 @@ where scope = ?1 and stream = ?2 and deleted_to < min(last, ?3)`,
   }
 }
 
-export function readStream(query: SqliteQuery, sql: JournalReadStatements, tag: string, request: StreamRead): JournalEvent[] {
+export function readStream(
+  query: SqliteQuery, sql: JournalReadStatements, tag: string, request: StreamRead,
+): JournalEvent[] {
   const { scope, stream, from, to, limit } = request
   return query(sql.stream, scope, stream, from, to, limit).map((row) => toEvent(tag, row))
 }

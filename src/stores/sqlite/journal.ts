@@ -4,7 +4,9 @@
  */
 import { WaybillError } from '../../core/errors.js'
 import type { ScopeId } from '../../core/scope.js'
-import { runSteps, runStepsSync, type SqlExecutor, type SqlRow, type SqlSteps, type SyncSqlExecutor } from '../../core/sql.js'
+import {
+  runSteps, runStepsSync, type SqlExecutor, type SqlRow, type SqlSteps, type SyncSqlExecutor,
+} from '../../core/sql.js'
 import { MAX_ASSIGNED } from '../../core/u64.js'
 import type {
   JournalCapabilities, JournalFilter, JournalPage, JournalStore, PageRead, StreamRead, StreamsRead,

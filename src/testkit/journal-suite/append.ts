@@ -52,7 +52,8 @@ export const appendCases: readonly JournalCase[] = [
       const transaction = await context.begin()
       await context.appendIn(transaction, {}, {})
       await Promise.all([
-        context.appendIn(transaction, {}, { stream: 'other' }, {}), context.appendIn(transaction, { stream: 'other' }, {}),
+        context.appendIn(transaction, {}, { stream: 'other' }, {}),
+        context.appendIn(transaction, { stream: 'other' }, {}),
         context.appendIn(transaction, {}),
       ])
       await transaction.commit()

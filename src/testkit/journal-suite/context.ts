@@ -94,7 +94,9 @@ export class JournalContext {
     }
   }
 
-  async appendIn(transaction: OpenTransaction<unknown>, ...parts: readonly EventPart[]): Promise<readonly EventPlace[]> {
+  async appendIn(
+    transaction: OpenTransaction<unknown>, ...parts: readonly EventPart[]
+  ): Promise<readonly EventPlace[]> {
     return (await this.journal.append(transaction.tx, parts.map(eventOf))).events
   }
 

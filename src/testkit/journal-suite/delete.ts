@@ -25,7 +25,7 @@ export const deleteCases: readonly JournalCase[] = [
     },
   },
   {
-    id: 'delete-3', title: 'a number past the end, up to the largest there is, deletes what is there and nothing to come',
+    id: 'delete-3', title: 'a number past the end, up to the largest, deletes what is there and nothing to come',
     async run(context) {
       for (const [n, sequence] of [9n, 2n ** 63n - 1n, 2n ** 63n, MAX_U64].entries()) {
         const stream = `s${n}`

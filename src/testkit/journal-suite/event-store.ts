@@ -31,7 +31,7 @@ export const eventStoreCases: readonly JournalCase[] = [
     },
   },
   {
-    id: 'A-42', title: 'sixteen followers beside 32 appends: from the start all, from now only what is later, once each',
+    id: 'A-42', title: 'sixteen followers beside 32 appends: from the start all, from now what is later, once each',
     async run(context) {
       await context.appendMany(5)
       const head = await context.journal.head()
@@ -51,9 +51,11 @@ export const eventStoreCases: readonly JournalCase[] = [
     },
   },
   {
-    id: 'A-43', title: 'each append can make one pending message per event, in the same transaction', withOutbox: true,
+    id: 'A-43', title: 'each append can make one pending message per event, in the same transaction',
+    withOutbox: true,
     async run(context) {
-      const { events } = await context.appendWith({ outbox: { lane: 'canonical', target: 'projector' } }, {}, { type: 'paid' })
+      const outbox = { lane: 'canonical', target: 'projector' }
+      const { events } = await context.appendWith({ outbox }, {}, { type: 'paid' })
       const messages = await context.outbox.list()
       assert.deepEqual(messages.map(({ lane, target, status, type, dedupeKey, key }) => (
         { lane, target, status, type, dedupeKey, key })), events.map(({ id }, n) => ({
@@ -65,7 +67,8 @@ export const eventStoreCases: readonly JournalCase[] = [
     },
   },
   {
-    id: 'A-44', title: 'whatever stage of a transaction fails, events, messages and keys are as before', withOutbox: true,
+    id: 'A-44', title: 'whatever stage of a transaction fails, events, messages and keys are as before',
+    withOutbox: true,
     async run(context) {
       await context.appendWith({ idempotencyKey: 'taken' }, {})
       const stages: readonly ((tx: unknown) => Promise<unknown>)[] = [

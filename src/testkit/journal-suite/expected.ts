@@ -87,7 +87,8 @@ export const expectedCases: readonly JournalCase[] = [
       const transaction = await context.begin()
       await context.appendIn(transaction, {}, {})
       const draft = [{ stream: STREAM, type: 't', payload: 1 }]
-      await rejectsWith('SEQUENCE_CONFLICT', () => context.journal.append(transaction.tx, draft, { expectedSequence: 0 }))
+      await rejectsWith('SEQUENCE_CONFLICT', () =>
+        context.journal.append(transaction.tx, draft, { expectedSequence: 0 }))
       await context.journal.append(transaction.tx, draft, { expectedSequence: 2 })
       await transaction.commit()
       assert.equal(await context.journal.highestSequence(STREAM), 3n)

@@ -9,7 +9,7 @@ export interface FollowOptions {
   readonly scope?: string
   readonly cursor?: string
   readonly limit?: number
-  /** It began at the start, so that each stream must be seen from its first event on. Default: without a cursor or tag. */
+  /** Each stream must be seen from its first event on. Default: where there is neither cursor nor tag. */
   readonly wholeStreams?: boolean
 }
 

@@ -112,7 +112,8 @@ class History {
   #randomAppend(): ModelAppend {
     const random = this.#random
     const drafts = Array.from({ length: random.integer(1, 4) }, () => ({
-      stream: random.pick(STREAMS), type: 't', payload: random.integer(1, 2), tags: TAGS.filter(() => random.next() < 0.4),
+      stream: random.pick(STREAMS), type: 't', payload: random.integer(1, 2),
+      tags: TAGS.filter(() => random.next() < 0.4),
     }))
     const streams = [...new Set(drafts.map(({ stream }) => stream))].filter(() => random.next() < 0.3)
     return {

@@ -8,7 +8,7 @@ const KEY = { idempotencyKey: 'key-1' }
 
 export const idempotencyCases: readonly JournalCase[] = [
   {
-    id: 'idempotency-1', title: 'a repetition answers the same events of every stream, in their order, and writes nothing',
+    id: 'idempotency-1', title: 'a repetition answers the same events, of all their streams, and writes nothing',
     async run(context) {
       const parts = [{ stream: 'b' }, { stream: 'a' }, { stream: 'b', payload: 2 }]
       const first = await context.appendWith(KEY, ...parts)
@@ -19,7 +19,8 @@ export const idempotencyCases: readonly JournalCase[] = [
     },
   },
   {
-    id: 'idempotency-2', title: 'other content under one key is a CONFLICT that leaves nothing and the transaction usable',
+    id: 'idempotency-2',
+    title: 'other content under one key is a CONFLICT that leaves nothing, and the transaction usable',
     async run(context) {
       await context.appendWith(KEY, {})
       const others = [

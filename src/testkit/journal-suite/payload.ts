@@ -39,7 +39,8 @@ export const payloadCases: readonly JournalCase[] = [
       headers.h = '2'
       await transaction.commit()
       const event = only(await context.journal.read(STREAM))
-      assert.deepEqual([Buffer.from(event.payload).toString(), event.tags, event.headers], ['before', ['a'], { h: '1' }])
+      assert.equal(Buffer.from(event.payload).toString(), 'before')
+      assert.deepEqual([event.tags, event.headers], [['a'], { h: '1' }])
     },
   },
   {
@@ -56,7 +57,9 @@ export const payloadCases: readonly JournalCase[] = [
   {
     id: 'bytes-4', title: 'hostile text in every field',
     async run(context) {
-      const texts = [`it's`, '"q"', 'back\\slash\\', '$1 $2', '?1', ':n', '{a,b}', 'NULL', ' x ', '--', '日本 🚚', '\u0001\u007f']
+      const texts = [
+        `it's`, '"q"', 'back\\slash\\', '$1 $2', '?1', ':n', '{a,b}', 'NULL', ' x ', '--', '日本 🚚', '\u0001\u007f',
+      ]
       const parts = texts.map((text) => ({
         stream: text, type: text, manifest: text, tags: [text], contentType: text, payload: Buffer.from(text),
         headers: { h: text.replaceAll(/[\0\r\n]/g, '') },

@@ -46,10 +46,12 @@ export const pointerCases: readonly JournalCase[] = [
     id: 'pointer-2', title: 'a copy carries the bytes, content type and headers of the event', withOutbox: true,
     async run(context) {
       const payload = Uint8Array.of(0, 255)
-      await context.appendWith({ outbox: { payload: 'copy' } }, { payload, contentType: 'image/png', headers: { h: '1' } })
+      const event = { payload, contentType: 'image/png', headers: { h: '1' } }
+      await context.appendWith({ outbox: { payload: 'copy' } }, event)
       const message = only(await context.outbox.list())
-      assert.deepEqual([Buffer.from(message.payload), message.contentType, message.headers, message.lane, message.target],
-        [Buffer.from(payload), 'image/png', { h: '1' }, 'default', 'default'])
+      const { contentType, headers, lane, target } = message
+      assert.deepEqual({ payload: Buffer.from(message.payload), contentType, headers, lane, target },
+        { ...event, payload: Buffer.from(payload), lane: 'default', target: 'default' })
     },
   },
   {

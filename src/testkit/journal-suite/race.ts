@@ -20,7 +20,7 @@ export const raceCases: readonly JournalCase[] = [
     },
   },
   {
-    id: 'contend-2', title: 'of many that expect the same number one succeeds, the others get the conflict, never another error',
+    id: 'contend-2', title: 'of many that expect the same number one succeeds, the others get that conflict',
     async run(context) {
       for (let round = 0; round < 6; round += 1) {
         const outcomes = await Promise.all(Array.from({ length: 10 }, () =>
@@ -39,7 +39,8 @@ export const raceCases: readonly JournalCase[] = [
       const count = async (): Promise<void> => {
         for (;;) {
           const events = await context.journal.read(STREAM)
-          const outcome = await outcomeOf(context.appendWith({ expectedSequence: events.length }, { payload: events.length }))
+          const { length } = events
+          const outcome = await outcomeOf(context.appendWith({ expectedSequence: length }, { payload: length }))
           if ('value' in outcome) return
           assert.ok(isWaybillError(outcome.error, 'SEQUENCE_CONFLICT'), String(outcome.error))
         }
@@ -75,7 +76,8 @@ export const raceCases: readonly JournalCase[] = [
           const parts = [{ stream: `s${writer % 3}` }, { stream: `own${writer}` }]
           const isKept = n % 4 !== 3
           const outcome = await outcomeOf(context.store.transaction(async (tx) => {
-            const { events } = await context.journal.append(tx, parts.map((part) => ({ ...part, type: 't', payload: n })))
+            const drafts = parts.map((part) => ({ ...part, type: 't', payload: n }))
+            const { events } = await context.journal.append(tx, drafts)
             if (!isKept) throw new Error('rolled back')
             return events
           }))

@@ -87,8 +87,9 @@ export const readCases: readonly JournalCase[] = [
       })
       const event = only(await context.journal.read('s'))
       assert.deepEqual({ ...event, payload: Buffer.from(event.payload) }, {
-        ...place, scope: context.scope, type: 't', payload: Buffer.from(bytes), contentType: 'image/png', manifest: 'm/2',
-        tags: ['x', 'y'], headers: { traceparent: '00-1' }, writerId: 'writer-1', createdAt: context.clock.now(),
+        ...place, scope: context.scope, type: 't', payload: Buffer.from(bytes), contentType: 'image/png',
+        manifest: 'm/2', tags: ['x', 'y'], headers: { traceparent: '00-1' }, writerId: 'writer-1',
+        createdAt: context.clock.now(),
       })
       assert.deepEqual(only((await context.journal.readAll()).events), event)
       assert.deepEqual(only((await context.journal.readByTag('y')).events), event)

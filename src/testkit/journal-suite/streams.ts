@@ -49,8 +49,8 @@ export const streamCases: readonly JournalCase[] = [
       await dropped.rollback()
       await assert.rejects(context.appendWith({ expectedSequence: { b: 1, c: 0 } }, { stream: 'b' }, { stream: 'c' }))
       const kept = await context.begin()
-      await assert.rejects(context.journal.append(kept.tx, ['d', 'e'].map((stream) => ({ stream, type: 't', payload: 1 })),
-        { expectedSequence: { d: 0, e: 3 } }))
+      const drafts = ['d', 'e'].map((stream) => ({ stream, type: 't', payload: 1 }))
+      await assert.rejects(context.journal.append(kept.tx, drafts, { expectedSequence: { d: 0, e: 3 } }))
       await kept.commit()
       assert.deepEqual(await context.journal.streams(), [])
     },

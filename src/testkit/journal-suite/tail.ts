@@ -68,7 +68,8 @@ export const tailCases: readonly JournalCase[] = [
     serial: commitsInOrder,
   },
   {
-    id: 'tail-5', title: 'a writer stays open while a hundred others commit and are read, then commits', concurrent: true,
+    id: 'tail-5', title: 'a writer stays open while a hundred others commit and are read, then commits',
+    concurrent: true,
     async run(context) {
       const follower = context.follower()
       const late = await context.begin()
@@ -133,7 +134,8 @@ export const tailCases: readonly JournalCase[] = [
     serial: commitsInOrder,
   },
   {
-    id: 'tail-9', title: 'property: any interleaving of writers and followers gives what committed, once each, in order',
+    id: 'tail-9',
+    title: 'property: any interleaving of writers and followers gives what committed, once each, in order',
     concurrent: true,
     run: (context) => forEachSeed(context.seeds(8), async (random, seed) => {
       const tag = `tag-${seed}`

@@ -50,7 +50,8 @@ export const validateCases: readonly JournalCase[] = [
     async run({ journal }) {
       const calls: readonly (() => Promise<unknown>)[] = [
         () => journal.read(''), () => journal.read(STREAM, { from: -1 }), () => journal.read(STREAM, { to: 2n ** 64n }),
-        () => journal.read(STREAM, { limit: 1_001 }), () => journal.readAll({ limit: 0 }), () => journal.readAll({ limit: 1_001 }),
+        () => journal.read(STREAM, { limit: 1_001 }), () => journal.readAll({ limit: 0 }),
+        () => journal.readAll({ limit: 1_001 }),
         () => journal.readByTag(''), () => journal.readAll({ scope: '' }), () => journal.streams({ limit: -1 }),
         () => journal.get(''), () => journal.highestSequence(' '), () => journal.deleteTo(STREAM, -1),
         () => journal.deleteTo(STREAM, 0.5), () => journal.head({ tag: '' }),
