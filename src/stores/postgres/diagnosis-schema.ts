@@ -110,7 +110,8 @@ async function privileges(ask: Ask): Promise<Finding> {
   const { tables, updated } = expectedSchema()
   // Of the two books of the schema itself only reading is needed.
   const isNeeded = (relation: string, privilege: string): boolean => tables.has(relation)
-    && (privilege === 'select' || (/^(?:outbox|journal)_/.test(relation) && (privilege !== 'update' || updated.has(relation))))
+    && (privilege === 'select'
+      || (/^(?:outbox|journal)_/.test(relation) && (privilege !== 'update' || updated.has(relation))))
   const missing = [
     ...(await ask.rows(TABLE_PRIVILEGES, ask.schema))
       .map((each) => [String(each['name']), String(each['privilege'])] as const)

@@ -119,24 +119,39 @@ function streamColumns({ events, expected }: NewBatch, streams: readonly string[
 function eventColumns({ events }: NewBatch, streams: readonly string[]): SqlValue[] {
   const places = new Map(streams.map((stream, n) => [stream, n + 1]))
   const ranks = new Map<string, number>()
-  const rankOf = (stream: string): string => {
+  const rankOf = (stream: string): number => {
     const rank = (ranks.get(stream) ?? 0) + 1
     ranks.set(stream, rank)
-    return String(rank)
+    return rank
   }
   return [
-    arrayLiteral(events.map(({ stream }) => String(places.get(stream)))),
-    arrayLiteral(events.map(({ stream }) => rankOf(stream))),
-    arrayLiteral(events.map(({ type }) => type)), byteaArrayLiteral(events.map(({ payload }) => payload)),
-    arrayLiteral(events.map(({ contentType }) => contentType)), arrayLiteral(events.map(({ manifest }) => manifest)),
-    arrayLiteral(events.map(({ headers }) => JSON.stringify(headers))),
-    arrayLiteral(events.map(({ tags }) => JSON.stringify(tags))),
+    numberColumn(events.map(({ stream }) => places.get(stream) ?? 0)),
+    numberColumn(events.map(({ stream }) => rankOf(stream))),
+    textColumn(events.map(({ type }) => type)), byteaArrayLiteral(events.map(({ payload }) => payload)),
+    textColumn(events.map(({ contentType }) => contentType)), textColumn(events.map(({ manifest }) => manifest)),
+    textColumn(events.map(({ headers }) => JSON.stringify(headers))),
+    textColumn(events.map(({ tags }) => (tags.length === 0 ? '[]' : JSON.stringify(tags)))),
   ]
 }
 
+function numberColumn(values: readonly number[]): string {
+  return `{${values.join(',')}}`
+}
+
+/** Most columns of a batch hold few different texts, each of which is quoted once. */
+function textColumn(values: readonly (string | null)[]): string {
+  const quoted = new Map<string | null, string>()
+  const quote = (value: string | null): string => {
+    const literal = arrayLiteral([value]).slice(1, -1)
+    quoted.set(value, literal)
+    return literal
+  }
+  return `{${values.map((value) => quoted.get(value) ?? quote(value)).join(',')}}`
+}
+
 function tagColumns({ events }: NewBatch): SqlValue[] {
-  const tags = events.flatMap((event, n) => event.tags.map((tag) => ({ place: String(n + 1), tag })))
-  return [arrayLiteral(tags.map(({ place }) => place)), arrayLiteral(tags.map(({ tag }) => tag))]
+  const tags = events.flatMap((event, n) => event.tags.map((tag) => ({ place: n + 1, tag })))
+  return [numberColumn(tags.map(({ place }) => place)), textColumn(tags.map(({ tag }) => tag))]
 }
 
 function refusalOf({ expected, events }: NewBatch, lasts: readonly SqlRow[]): WaybillError | undefined {
