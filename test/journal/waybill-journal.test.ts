@@ -61,7 +61,7 @@ test.each(['in a transaction', 'alone'])('an append %s wakes the relay of its me
 
 test('a store without a journal is a store, until its journal is asked for', async () => {
   const { journal: _, ...rest } = memory()
-  const store: Store = { ...rest, name: 'third party' } as Store
+  const store: Store = { ...rest, name: 'third party' }
   await using waybill = createWaybill({ store })
   await waybill.outbox.enqueueAlone({ type: 't', payload: 1 })
   expect(() => waybill.journal).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
