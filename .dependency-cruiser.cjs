@@ -2,7 +2,7 @@
 
 const NOUNS = '(?:outbox|journal|feeds|dead-letters|inbox)'
 // A contract is its contract.ts with the nouns it speaks of.
-const CONTRACT = `^src/${NOUNS}/(?:contract|message|message-id)\\.ts$`
+const CONTRACT = `^src/${NOUNS}/(?:contract|conflicts|cursor|event|message|message-id)\\.ts$`
 const ADAPTERS = 'drivers|transports|telemetry'
 const PACKAGES = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown']
 

@@ -13,9 +13,25 @@ export { CLASSIC_RETRY, DEFAULT_RETRY, type RetryPolicy } from './core/retry.js'
 export { DEFAULT_SCOPE, scopedKey, scopeId, unscopedKey, type ScopeId } from './core/scope.js'
 export type { Driver, SqlExecutor, SqlRow, SqlStatement, SqlValue, SyncDriver, SyncSqlExecutor } from './core/sql.js'
 export type { StandardSchema } from './core/standard-schema.js'
+export type { U64 } from './core/u64.js'
 export {
   permanentError, throttledError, type DeliveryContext, type Envelope, type Transport,
 } from './core/transport.js'
+
+export type {
+  JournalCapabilities, JournalFilter, JournalPage, JournalStore, PageRead, StreamRead, StreamsRead,
+} from './journal/contract.js'
+export type { AppendOptions } from './journal/encode.js'
+export type {
+  AppendResult, EventPlace, JournalEvent, JournalEventDraft, NewBatch, NewEvent, StreamName, StreamSummary,
+} from './journal/event.js'
+export type { EventMessageOptions, EventPointer } from './journal/event-message.js'
+export {
+  Journal, type AppendToOptions, type HeadOptions, type JournalOptions, type PageOptions,
+  type ReadOptions, type StreamOptions, type StreamsOptions,
+} from './journal/journal.js'
+export type { SyncJournal } from './journal/sync-journal.js'
+export { ScopedJournalStore } from './journal/scoped-store.js'
 
 export type {
   ClaimRequest, DeadAnswer, ExtendRequest, FailedAttempt, LaneOrdering, LaneOrderings, ListFilter, OutboxCapabilities,

@@ -3,6 +3,7 @@ import type { Clock } from './core/environment.js'
 import { DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
 import { assertDuration } from './core/validate.js'
 import type { Store } from './store.js'
+import { MemoryJournalStore } from './stores/memory/journal.js'
 import { MemoryOutboxStore } from './stores/memory/outbox.js'
 import type { MemoryTransaction } from './stores/memory/transaction.js'
 
@@ -17,18 +18,24 @@ export interface MemoryOptions {
 
 /** Nothing survives the process; everything else behaves as on a database. */
 export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, MemoryTransaction> {
+  const clock = options.now === undefined ? {} : { now: options.now }
   const outbox = new MemoryOutboxStore({
     retainDeliveredMs: assertDuration('retainDeliveredMs', options.retainDeliveredMs ?? DEFAULT_RETAIN_DELIVERED_MS),
-    ...(options.now === undefined ? {} : { now: options.now }),
+    ...clock,
   })
+  const journal = new MemoryJournalStore(outbox, clock)
   return {
     name: 'memory',
     dialect: 'memory',
     outbox,
+    journal,
     bind: (handle) => handle,
     transaction: (work) => outbox.transaction(work),
     migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => '',
-    close: () => outbox.close(),
+    close: async () => {
+      await journal.close()
+      await outbox.close()
+    },
   }
 }

@@ -11,6 +11,7 @@ import {
 } from './drivers/postgres-js.js'
 import type { Store } from './store.js'
 import { diagnosePostgres } from './stores/postgres/diagnosis.js'
+import { PostgresJournalStore } from './stores/postgres/journal.js'
 import { PostgresOutboxStore } from './stores/postgres/outbox.js'
 import { migrationSql } from './stores/postgres/schema.js'
 
@@ -59,10 +60,12 @@ function createStore<Handle>(
   const retainDeliveredMs = assertDuration(
     'retainDeliveredMs', options.retainDeliveredMs ?? DEFAULT_RETAIN_DELIVERED_MS)
   const outbox = new PostgresOutboxStore(database, { schema, retainDeliveredMs, now: options.now })
+  const journal = new PostgresJournalStore(database, { schema, now: options.now })
   return {
     name: 'postgres',
     dialect: 'postgres',
     outbox,
+    journal,
     bind: (handle) => driver.executor(handle),
     transaction: (work) => outbox.runTransaction((handle) => work(handle as Handle)),
     migrate: (lanes) => outbox.migrate(lanes),
@@ -70,7 +73,10 @@ function createStore<Handle>(
     notify: (topic) => outbox.notify(topic),
     listen: (onTopic, signal) => outbox.listen(onTopic, signal),
     diagnose: () => diagnosePostgres(database, { schema }),
-    close: () => outbox.close(),
+    close: async () => {
+      await journal.close()
+      await outbox.close()
+    },
   }
 }
 

@@ -7,6 +7,7 @@ import { sqliteDriver, sqliteEngine, type SqliteEngineName, type SqliteHandle } 
 import type { Store, SyncStore } from './store.js'
 import { openSqlite } from './stores/sqlite/database.js'
 import { diagnoseSqlite } from './stores/sqlite/diagnosis.js'
+import { SqliteJournalStore } from './stores/sqlite/journal.js'
 import { SqliteOutboxStore } from './stores/sqlite/outbox.js'
 
 export { sqliteDriver, type SqliteEngineName, type SqliteHandle }
@@ -30,7 +31,7 @@ export interface SqliteOptions {
   readonly now?: Clock
 }
 
-/** A store whose transactions return at once: `enqueueSync` works inside them. */
+/** A store whose transactions return at once: `enqueueSync` and `appendSync` work inside them. */
 export type SqliteStore = Store<SqliteHandle, SqlExecutor> & { readonly sync: SyncStore<SqliteHandle> }
 
 /**
@@ -47,20 +48,26 @@ export function sqlite(options: SqliteOptions): SqliteStore {
   const outbox = new SqliteOutboxStore(database, {
     retainDeliveredMs: assertDuration('retainDeliveredMs', options.retainDeliveredMs ?? DEFAULT_RETAIN_DELIVERED_MS),
   })
+  const journal = new SqliteJournalStore(database)
   return {
     name: 'sqlite',
     dialect: 'sqlite',
     outbox,
+    journal,
     bind: (handle) => driver.executor(handle),
     sync: {
       bind: (handle) => driver.executorSync(handle),
       enqueueMany: (tx, messages) => outbox.enqueueManySync(tx, messages),
+      append: (tx, batch) => journal.appendSync(tx, batch),
     },
     transaction: (work) => outbox.runTransaction((handle) => work(handle as SqliteHandle)),
     migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => outbox.migratePrint(),
     listen: (onTopic, signal) => database.watch(() => onTopic(''), watchEveryMs, signal),
     diagnose: () => diagnoseSqlite({ path, engine, prefix: database.prefix }),
-    close: () => outbox.close(),
+    close: async () => {
+      await journal.close()
+      await outbox.close()
+    },
   }
 }

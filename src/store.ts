@@ -4,6 +4,8 @@
  */
 import type { Finding } from './core/diagnosis.js'
 import type { SyncSqlExecutor } from './core/sql.js'
+import type { JournalStore } from './journal/contract.js'
+import type { AppendResult, NewBatch } from './journal/event.js'
 import type { LaneOrderings, OutboxStore } from './outbox/contract.js'
 import type { NewMessage, EnqueueResult } from './outbox/message.js'
 
@@ -11,6 +13,8 @@ export interface Store<Handle = unknown, Tx = unknown> {
   readonly name: string
   readonly dialect: 'memory' | 'postgres' | 'sqlite'
   readonly outbox: OutboxStore<Tx>
+  /** Absent in a store that has no journal: `waybill.journal` throws CONFIG_INVALID then. */
+  readonly journal?: JournalStore<Tx> | undefined
   /** From a handle of the store's own client to the transaction its contracts take. @throws NOT_IN_TRANSACTION. */
   bind(handle: Handle): Tx
   /** For clients whose calls return at once. */
@@ -33,9 +37,11 @@ export interface Store<Handle = unknown, Tx = unknown> {
   close(): Promise<void>
 }
 
-/** Enqueue without awaiting, inside a synchronous transaction. */
+/** Enqueue and append without awaiting, inside a synchronous transaction. */
 export interface SyncStore<Handle> {
   /** @throws NOT_IN_TRANSACTION. */
   bind(handle: Handle): SyncSqlExecutor
   enqueueMany(tx: SyncSqlExecutor, messages: readonly NewMessage[]): readonly EnqueueResult[]
+  /** Where there is a journal. */
+  append?(tx: SyncSqlExecutor, batch: NewBatch): AppendResult
 }

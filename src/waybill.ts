@@ -3,13 +3,17 @@ import { WaybillError } from './core/errors.js'
 import { scopeId, type ScopeId } from './core/scope.js'
 import type { Driver, SqlExecutor, SyncDriver, SyncSqlExecutor } from './core/sql.js'
 import { jsonCodec } from './core/codec.js'
+import type { JournalStore } from './journal/contract.js'
+import { Journal, type JournalOutbox } from './journal/journal.js'
+import { ScopedJournalStore } from './journal/scoped-store.js'
+import { SyncJournal } from './journal/sync-journal.js'
 import { Announcer } from './outbox/announcer.js'
 import type { LaneOrderings, OutboxStore } from './outbox/contract.js'
 import { EventOutbox, SyncEventOutbox } from './outbox/event-outbox.js'
 import type { EventDefinitions } from './outbox/events.js'
 import { laneOrderings, type LaneDeclarations } from './outbox/lanes.js'
 import { DEFAULT_LANE, DEFAULT_TARGET } from './outbox/message.js'
-import type { OutboxOptions } from './outbox/outbox.js'
+import { Outbox, type OutboxOptions } from './outbox/outbox.js'
 import type { RelayOptions } from './outbox/relay-options.js'
 import { outboxTopic, Relay } from './outbox/relay.js'
 import { ScopedOutboxStore } from './outbox/scoped-store.js'
@@ -28,6 +32,9 @@ type NoEvents = Readonly<Record<never, never>>
 /** A store whose transactions are synchronous gives an outbox with `enqueueSync`. */
 type OutboxFor<Tx, Handle, Events extends EventDefinitions, Sync> =
   Sync extends true ? SyncEventOutbox<Tx, Handle, Events> : EventOutbox<Tx, Handle, Events>
+
+/** And a journal with `appendSync`. */
+type JournalFor<Tx, Handle, Sync> = Sync extends true ? SyncJournal<Tx, Handle> : Journal<Tx, Handle>
 
 /**
  * Ties a store to the transactions of your data layer: the store's own client, or a driver's.
@@ -87,6 +94,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
   readonly #shared: Shared
   readonly #scope: ScopeId | undefined
   readonly #lanes: LaneOrderings
+  #journal: JournalFor<Tx, Handle, Sync> | undefined
 
   /** Use `createWaybill`. */
   constructor(
@@ -104,6 +112,14 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     }
     const outbox = ports.sync === undefined ? new EventOutbox(ports, options) : new SyncEventOutbox(ports, options)
     this.outbox = outbox as OutboxFor<Tx, Handle, Events, Sync>
+  }
+
+  /**
+   * Streams of events: appended in your transaction, kept, and read on by any number of followers.
+   * @throws CONFIG_INVALID when the store has no journal.
+   */
+  get journal(): JournalFor<Tx, Handle, Sync> {
+    return this.#journal ??= this.#openJournal()
   }
 
   /**
@@ -184,6 +200,37 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
   get #outboxStore(): OutboxStore<Tx> {
     const { outbox } = this.#options.store
     return this.#scope === undefined ? outbox : new ScopedOutboxStore(outbox, this.#scope)
+  }
+
+  #openJournal(): JournalFor<Tx, Handle, Sync> {
+    const { name, journal, sync } = this.#options.store
+    if (journal === undefined) throw new WaybillError('CONFIG_INVALID', `the ${name} store has no journal`)
+    const scope = this.#scope
+    const store: JournalStore<Tx> = scope === undefined ? journal : new ScopedJournalStore(journal, scope)
+    const outbox = this.#journalOutbox()
+    const { outbox: messages } = this
+    const bound = this.#sync()
+    const append = sync?.append?.bind(sync)
+    if (bound === undefined || append === undefined || !(messages instanceof SyncEventOutbox)) {
+      return new Journal(store, this.#bind(), this.#options, outbox) as JournalFor<Tx, Handle, Sync>
+    }
+    return new SyncJournal(store, this.#bind(), this.#options, outbox, {
+      append: (tx, batch) => append(bound.bind(tx), scope === undefined ? batch : { ...batch, scope }),
+      enqueue: (tx, drafts) => messages.enqueueManySync(tx, drafts),
+    })
+  }
+
+  #journalOutbox(): JournalOutbox<Tx, Handle> {
+    const outbox = new Outbox<Tx>(this.#outboxStore, (tx) => tx, this.#options)
+    const { announcer } = this.#shared
+    return {
+      enqueue: (tx, drafts) => outbox.enqueueMany(tx, drafts),
+      tell(tx, drafts) {
+        const topics = drafts.map(({ lane, target }) => outboxTopic(lane ?? DEFAULT_LANE, target ?? DEFAULT_TARGET))
+        if (tx === undefined) announcer.announce(new Set(topics))
+        else for (const topic of new Set(topics)) announcer.remember(tx, topic)
+      },
+    }
   }
 
   #bind(): (handle: Handle) => Tx {

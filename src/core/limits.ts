@@ -9,6 +9,8 @@ export const DEFAULT_MAX_PAYLOAD_BYTES = 256 * 1_024
 /** What a store may be configured up to; beyond it, keep the body elsewhere and enqueue its address. */
 export const MAX_PAYLOAD_BYTES = 64 * 1_024 * 1_024
 export const MAX_ENQUEUE_BATCH = 10_000
+export const MAX_APPEND_BATCH = 10_000
+export const MAX_TAGS = 64
 export const MAX_CLAIM_LIMIT = 1_000
 export const MAX_PAGE_LIMIT = 1_000
 export const MAX_ATTEMPTS = 1_000_000

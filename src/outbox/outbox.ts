@@ -5,6 +5,7 @@
  * `Handle` is the transaction a caller hands in: a `pg` client, a Drizzle or Kysely transaction, a SQLite database.
  */
 import { jsonCodec, type Codec } from '../core/codec.js'
+import type { EncodeOptions } from '../core/content.js'
 import { validationError, WaybillError } from '../core/errors.js'
 import {
   DEFAULT_MAX_PAYLOAD_BYTES, MAX_CLAIM_LIMIT, MAX_ENQUEUE_BATCH, MAX_LEASE_MS, MAX_NAME_BYTES, MAX_PAGE_LIMIT,
@@ -16,7 +17,7 @@ import type {
   DeadAnswer, FailedAttempt, OutboxClaim, OutboxSettings, OutboxStats, OutboxStore, PausedQueue, PurgeResult,
   ResolveDeadRequest, SettleAnswer, SettleOutcome,
 } from './contract.js'
-import { encodeDraft, type EncodeOptions } from './encode.js'
+import { encodeDraft } from './encode.js'
 import { OUTBOX_STATUSES, type EnqueueResult, type NewMessage, type OutboxMessage, type OutboxMessageDraft,
   type OutboxStatus } from './message.js'
 

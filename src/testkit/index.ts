@@ -5,6 +5,9 @@ export type {
   EndEvent, FaultEvent, FinalEvent, HistoryEvent, ProducerEvent, ReceiverEvent, RelayEvent,
 } from './history/events.js'
 export type { CheckerOptions, Rule, Verdict, Violation } from './history/verdict.js'
+export { journalCases, journalStoreSuite } from './journal-suite/index.js'
+export type { JournalSkip, JournalSuiteOptions, OpenedJournal, OpenJournalSettings } from './journal-suite/options.js'
+export { scopedJournalOpen, scopedJournalSkips } from './journal-suite/scoped-open.js'
 export { outboxCases, outboxStoreSuite } from './outbox-suite/index.js'
 export type {
   Isolation, OpenedOutbox, OpenSettings, OpenTransaction, OutboxSkip, OutboxSuiteOptions,

@@ -105,6 +105,9 @@ describe.skipIf(postgresUrl === null)('doctor on PostgreSQL', () => {
       alter table waybill.outbox_message add column xid xid8 not null default pg_current_xact_id()`,
     `alter table waybill.outbox_message drop column xid; alter table waybill.outbox_message rename column old_xid to xid`,
     'claim_order', 'problem', /xid is not before seq/, /first column/],
+    ['a cache of the journal\'s positions', 'alter table waybill.journal_event alter column position set cache 32',
+      'alter table waybill.journal_event alter column position set cache 1', 'claim_order', 'problem',
+      /^journal_event\.position: its sequence has cache 32/, /column position set cache 1/],
     ['a missing index', 'alter index waybill.outbox_dead_age rename to gone', 'alter index waybill.gone rename to outbox_dead_age',
       'objects', 'problem', /missing: index outbox_dead_age/, /migrate --print/],
     ['a missing function', 'alter function waybill.outbox_extend rename to gone', 'alter function waybill.gone rename to outbox_extend',
@@ -209,7 +212,7 @@ describe.skipIf(postgresUrl === null)('doctor on PostgreSQL', () => {
       await sql('grant usage on schema waybill to poor')
       await sql('grant select on all tables in schema waybill to poor')
       const second = await doctor(url)
-      expect(second.of('privileges')!.found).toMatch(/^poor lacks (?:delete|insert) on outbox_\w+, .* more$/)
+      expect(second.of('privileges')!.found).toMatch(/^poor lacks (?:delete|insert) on (?:outbox|journal)_\w+, .* more$/)
       expect(second.of('open_transactions')).toMatchObject({ state: 'skipped', found: expect.stringContaining('pg_read_all_stats') as string })
       await sql('grant insert, update, delete on all tables in schema waybill to poor')
       expect((await doctor(url)).of('privileges')).toMatchObject({ state: 'ok' })

@@ -2,14 +2,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { outboxCases } from '../../src/testkit/index.js'
+import { journalCases, outboxCases } from '../../src/testkit/index.js'
 
 const root = resolve(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'docs/guarantees.md'), 'utf8')
-const caseIds = new Set(outboxCases.map(({ id }) => id))
+const caseIds = new Set([...outboxCases, ...journalCases].map(({ id }) => id))
 
-/** `A-13`, `late-1`: what looks like the id of a case, in backticks. */
-const CASE = /`([A-Za-z]+-\d+)`/g
+/** `A-13`, `late-1`, `journal-scope-1`: what looks like the id of a case, in backticks. */
+const CASE = /`([A-Za-z]+(?:-[a-z]+)*-\d+)`/g
 const LINK = /\[([^\]]+)\]\(([^)\s]+)\)/g
 
 const rows = page.split('\n').filter((line) => line.startsWith('| **'))

@@ -6,8 +6,9 @@ import type { SqlDatabase, SqlExecutor } from '../../src/core/sql.js'
 import { pgDatabase, pgDriver } from '../../src/drivers/pg.js'
 import { postgresJsDatabase } from '../../src/drivers/postgres-js.js'
 import { quoteIdentifier } from '../../src/sql/identifier.js'
+import { PostgresJournalStore } from '../../src/stores/postgres/journal.js'
 import { PostgresOutboxStore } from '../../src/stores/postgres/outbox.js'
-import type { OpenedOutbox, OpenSettings } from '../../src/testkit/index.js'
+import type { OpenedJournal, OpenedOutbox, OpenJournalSettings, OpenSettings } from '../../src/testkit/index.js'
 
 export const postgresUrl = inject('postgresUrl')
 
@@ -43,6 +44,31 @@ export function openPostgres({ client, suffix = '', url = postgresUrl ?? '', pre
       async close() {
         await Promise.all(clients.all.map((each) => each.end()))
         await store.close()
+        await dropSchema(schema)
+      },
+    }
+  }
+}
+
+/** The same for the suite of the journal, with the outbox beside it. */
+export function openPostgresJournal(options: OpenPostgresOptions):
+(settings: OpenJournalSettings) => Promise<OpenedJournal<SqlExecutor>> {
+  const { client, suffix = '', url = postgresUrl ?? '', prepare = true } = options
+  return async ({ now }) => {
+    const schema = freshSchema(suffix)
+    const clients: Connections = { all: [], idle: [] }
+    const database = connect(client, url, prepare)
+    const outbox = new PostgresOutboxStore(database, { schema, retainDeliveredMs: 86_400_000, now })
+    const store = new PostgresJournalStore(database, { schema, now })
+    await outbox.migrate()
+    return {
+      store,
+      outbox,
+      begin: (isolation = 'read committed') => begin(url, isolation, clients),
+      async close() {
+        await Promise.all(clients.all.map((each) => each.end()))
+        await store.close()
+        await outbox.close()
         await dropSchema(schema)
       },
     }

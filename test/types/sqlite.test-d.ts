@@ -2,6 +2,7 @@
 import { expectTypeOf, test } from 'vitest'
 import type { SqlExecutor } from '../../src/core/sql.js'
 import { drizzleSqlite, type DrizzleSqliteTransaction } from '../../src/drizzle.js'
+import type { Journal, SyncJournal } from '../../src/index.js'
 import { kysely, type KyselyTransaction } from '../../src/kysely.js'
 import { sqlite, type SqliteHandle } from '../../src/sqlite.js'
 import { createWaybill, type Waybill } from '../../src/waybill.js'
@@ -33,4 +34,17 @@ test('a synchronous driver keeps them, an asynchronous one has none', () => {
   const builder = createWaybill({ store, driver: kysely() })
   expectTypeOf(builder).toEqualTypeOf<Waybill<KyselyTransaction, SqlExecutor, NoEvents, false>>()
   expectTypeOf(createWaybill({ store }).using(kysely()).outbox).not.toHaveProperty('enqueueSync')
+})
+
+test('the journal has both forms where the outbox has', () => {
+  const store = sqlite({ path: 'shop.db' })
+  const waybill = createWaybill({ store })
+  const event = { stream: 's', type: 't', payload: 1 }
+  expectTypeOf(waybill.journal).toEqualTypeOf<SyncJournal<SqlExecutor, SqliteHandle>>()
+  expectTypeOf(waybill.journal.appendSync(handle, [event]).events[0]?.sequence).toEqualTypeOf<bigint | undefined>()
+  expectTypeOf(createWaybill({ store, driver: drizzleSqlite() }).journal).toHaveProperty('appendSync')
+  expectTypeOf(createWaybill({ store, driver: kysely() }).journal).toEqualTypeOf<Journal<SqlExecutor, KyselyTransaction>>()
+  expectTypeOf(waybill.using(kysely()).journal).not.toHaveProperty('appendSync')
+  // @ts-expect-error no transaction
+  void waybill.journal.appendSync([event])
 })

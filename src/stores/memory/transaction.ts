@@ -80,7 +80,7 @@ export class MemoryTransaction {
     this.#waitingFor.add(other)
     const inTime = await other.#ended()
     this.#waitingFor.delete(other)
-    if (!inTime) this.abort(aborted(`another transaction held a dedupe key for ${MAX_WAIT_MS} ms`))
+    if (!inTime) this.abort(aborted(`another transaction held what this one needs for ${MAX_WAIT_MS} ms`))
     this.assertOpen()
   }
 

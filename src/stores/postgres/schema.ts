@@ -10,6 +10,7 @@ import { orderingHeld, type LaneOrderings } from '../../outbox/contract.js'
 import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
 import { migrationChecksum, pendingMigrations, type Migration } from '../../sql/migrations.js'
+import { JOURNAL_ENTRY_FUNCTIONS, JOURNAL_FUNCTIONS, JOURNAL_TABLES } from './schema-journal.js'
 import { OUTBOX_CHOOSE_FUNCTIONS } from './schema-outbox-choose.js'
 import { OUTBOX_CLAIM_FUNCTIONS } from './schema-outbox-claim.js'
 import { OUTBOX_DEAD_FUNCTIONS } from './schema-outbox-dead.js'
@@ -38,6 +39,7 @@ const ENTRY_FUNCTIONS = [
   'outbox_resolve_dead(bigint[], text, boolean, bigint)',
   'outbox_purge_dead(bigint, bigint, text, bigint)',
   'outbox_order_lane(text, text)',
+  ...JOURNAL_ENTRY_FUNCTIONS,
 ] as const
 const ENTRY_SETTINGS = ['enable_seqscan = off', 'enable_bitmapscan = off', 'jit = off'] as const
 
@@ -49,7 +51,11 @@ const MIGRATIONS: readonly Migration[] = [
       ...OUTBOX_CLAIM_FUNCTIONS, ...OUTBOX_SETTLE_FUNCTIONS, ...OUTBOX_DEAD_FUNCTIONS,
     ],
   },
+  { version: 2, name: 'journal', statements: [JOURNAL_TABLES, ...JOURNAL_FUNCTIONS] },
 ]
+
+/** What ids begin with: those of messages, and those of events. */
+const TAGS = ['tag', 'journal_tag'] as const
 
 /** What the migrations would run, for review or for another tool. */
 export function migrationSql(schema: string): string {
@@ -63,7 +69,9 @@ export function migrationSql(schema: string): string {
     'begin', `create schema if not exists ${quoteIdentifier(schema)}`,
     `set local search_path to ${quoteIdentifier(schema)}`, MIGRATION_TABLE.trim(),
     ...steps, ...entrySettings(schema),
-    `insert into meta (key, value) values ('tag', '${newTag(TAG_LENGTH)}') on conflict do nothing`, 'commit',
+    ...TAGS.map((key) =>
+      `insert into meta (key, value) values ('${key}', '${newTag(TAG_LENGTH)}') on conflict do nothing`),
+    'commit',
   ]
   const ended = (text: string): string => (text.startsWith('--') ? text : `${text.trim().replace(/;$/, '')};`)
   return `${statements.map(ended).join('\n')}\n`
@@ -92,7 +100,9 @@ export async function migrate(database: SqlDatabase, schema: string, lanes: Lane
       ])
     }
     for (const text of pending.length > 0 ? entrySettings(schema) : []) await run(text)
-    await run(`insert into meta (key, value) values ('tag', $1) on conflict do nothing`, [newTag(TAG_LENGTH)])
+    for (const key of TAGS) {
+      await run('insert into meta (key, value) values ($1, $2) on conflict do nothing', [key, newTag(TAG_LENGTH)])
+    }
     for (const [lane, ordering] of Object.entries(lanes).sort()) {
       const [row] = await run('select outbox_order_lane($1, $2) as stored', [lane, ordering])
       if (row?.['stored'] !== true) throw new WaybillError('CONFIG_INVALID', orderingHeld(lane), { details: { lane } })

@@ -24,14 +24,19 @@ export async function migrate(database: SqliteDatabase, lanes: LaneOrderings): P
       query(`insert into ${t.migration} (version, name, checksum, applied_at) values (?1, ?2, ?3, ?4)`,
         migration.version, migration.name, migrationChecksum(migration), database.now())
     }
-    query(`insert or ignore into ${t.meta} (key, value) values ('tag', ?1)`, newTag(TAG_LENGTH))
+    for (const key of ['tag', 'journal_tag'] satisfies StoreTag[]) {
+      query(`insert or ignore into ${t.meta} (key, value) values (?1, ?2)`, key, newTag(TAG_LENGTH))
+    }
     declareLanes(query, laneStatements(t), lanes, database.now())
   })
 }
 
+/** What ids begin with: those of messages, and those of events. */
+export type StoreTag = 'tag' | 'journal_tag'
+
 /** One statement for both facts, as it may run in a caller's transaction. */
-export function stateSql({ tables: t }: SqliteDatabase): string {
-  return `select version, checksum, (select value from ${t.meta} where key = 'tag') as tag from ${t.migration}`
+export function stateSql({ tables: t }: SqliteDatabase, key: StoreTag = 'tag'): string {
+  return `select version, checksum, (select value from ${t.meta} where key = '${key}') as tag from ${t.migration}`
 }
 
 /**

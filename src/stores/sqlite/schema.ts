@@ -19,6 +19,7 @@ import { newTag } from '../../core/environment.js'
 import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { migrationChecksum, type Migration } from '../../sql/migrations.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
+import { journalTables } from './schema-journal.js'
 import { tableNames, type Tables } from './tables.js'
 
 export function migrationTable(t: Tables): string {
@@ -40,6 +41,7 @@ export function migrations(prefix: string): readonly Migration[] {
         ...dueTables(t, prefix), ...endTables(t, prefix),
       ],
     },
+    { version: 2, name: 'journal', statements: journalTables(t, prefix) },
   ]
 }
 
@@ -51,8 +53,9 @@ export function migrationSql(prefix: string): string {
     `insert into ${t.migration} (version, name, checksum, applied_at) values (${migration.version}, `
       + `'${migration.name}', '${migrationChecksum(migration)}', cast(strftime('%s', 'now') as integer) * 1000)`,
   ])
-  const tag = `insert or ignore into ${t.meta} (key, value) values ('tag', '${newTag(TAG_LENGTH)}')`
-  return ['begin immediate', migrationTable(t), ...steps, tag, 'commit'].map((text) => `${text};\n`).join('')
+  const tags = ['tag', 'journal_tag'].map((key) =>
+    `insert or ignore into ${t.meta} (key, value) values ('${key}', '${newTag(TAG_LENGTH)}')`)
+  return ['begin immediate', migrationTable(t), ...steps, ...tags, 'commit'].map((text) => `${text};\n`).join('')
 }
 
 function metaTable(t: Tables): string {

@@ -1,5 +1,6 @@
 /** What a case works with: a fresh store, its public surface, a clock, and the few moves most cases make. */
 import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
 import { DEFAULT_SCOPE, type ScopeId } from '../../core/scope.js'
 import { isWaybillError, type WaybillError, type WaybillErrorCode } from '../../core/errors.js'
 import type { OutboxClaim, OutboxStore, SettleAnswer, SettleOutcome } from '../../outbox/contract.js'
@@ -241,7 +242,7 @@ export async function rejectsWith(
     if (isWaybillError(error, code)) return error
     throw error
   }
-  return assert.fail(`expected ${code}, got ${JSON.stringify(answer)}`)
+  return assert.fail(`expected ${code}, got ${inspect(answer)}`)
 }
 
 /** What a promise ended with, for races where either is right. */

@@ -1,0 +1,49 @@
+/** From rows to events, and to what a page says of itself. Drivers give bigints as text or number; both are read. */
+import { WaybillError } from '../../core/errors.js'
+import type { ScopeId } from '../../core/scope.js'
+import type { SqlRow } from '../../core/sql.js'
+import type { JournalEvent } from '../../journal/event.js'
+import { formatMessageId } from '../../outbox/message-id.js'
+
+export interface PageState {
+  readonly epoch: string
+  /** The highest position visible. */
+  readonly head: bigint
+  readonly snap: string
+  readonly nextXid: bigint
+}
+
+export function toPageState(row: SqlRow | undefined): PageState {
+  return {
+    epoch: String(row?.['epoch']), head: BigInt(String(row?.['head'])), snap: String(row?.['snap']),
+    nextXid: BigInt(String(row?.['next_xid'])),
+  }
+}
+
+export function toEvent(tag: string, row: SqlRow): JournalEvent {
+  const position = BigInt(String(row['position']))
+  return {
+    id: formatMessageId(tag, position), position,
+    scope: row['scope'] as ScopeId,
+    stream: String(row['stream']),
+    sequence: BigInt(String(row['sequence'])),
+    type: String(row['type']),
+    payload: bytes(row['payload']),
+    contentType: String(row['content_type']),
+    manifest: optionalText(row['manifest']),
+    tags: row['tags'] === '[]' ? NO_TAGS : JSON.parse(String(row['tags'])) as string[],
+    headers: row['headers'] === '{}' ? NO_HEADERS : JSON.parse(String(row['headers'])) as Record<string, string>,
+    writerId: optionalText(row['writer_id']),
+    createdAt: Number(row['created_at']),
+  }
+}
+
+const NO_TAGS: readonly string[] = Object.freeze([])
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
+
+const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+function bytes(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  throw new WaybillError('CORRUPT', 'the driver did not return the payload as bytes')
+}
