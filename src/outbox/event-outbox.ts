@@ -64,7 +64,12 @@ export class EventOutbox<Tx, Handle, Events extends EventDefinitions> extends Ou
   }
 
   protected remember(tx: Handle, drafts: readonly OutboxMessageDraft[]): void {
-    for (const draft of drafts) this.ports.announcer.remember(tx, topicOf(draft))
+    let before: OutboxMessageDraft | undefined
+    for (const draft of drafts) {
+      const isSame = before !== undefined && draft.lane === before.lane && draft.target === before.target
+      if (!isSame) this.ports.announcer.remember(tx, topicOf(draft))
+      before = draft
+    }
   }
 }
 

@@ -16,7 +16,7 @@ import type {
   DeadAnswer, FailedAttempt, OutboxClaim, OutboxSettings, OutboxStats, OutboxStore, PausedQueue, PurgeResult,
   ResolveDeadRequest, SettleAnswer, SettleOutcome,
 } from './contract.js'
-import { encodeDraft, type EncodeOptions } from './encode.js'
+import { encodeDrafts, type EncodeOptions } from './encode.js'
 import { OUTBOX_STATUSES, type EnqueueResult, type NewMessage, type OutboxMessage, type OutboxMessageDraft,
   type OutboxStatus } from './message.js'
 
@@ -225,7 +225,7 @@ export class Outbox<Tx, Handle = Tx> {
 
   protected encodeAll(drafts: readonly OutboxMessageDraft[]): readonly NewMessage[] {
     assertInteger('drafts.length', drafts.length, 0, MAX_ENQUEUE_BATCH)
-    return drafts.map((draft) => encodeDraft(draft, this.encoding))
+    return encodeDrafts(drafts, this.encoding)
   }
 
   private async write(tx: Tx, messages: readonly NewMessage[]): Promise<readonly EnqueueResult[]> {
