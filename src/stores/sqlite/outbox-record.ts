@@ -79,10 +79,14 @@ function readMessages(
   query: SqliteQuery, sql: RecordStatements, taken: readonly Candidate[], show: Show,
 ): readonly OutboxMessage[] {
   const pasts = readPasts(query, sql, taken)
-  const bodies = new Map(query(sql.bodies, jsonOf(taken.map(({ seq }) => seq))).map((row) => [row['seq'], row]))
-  return taken.map((candidate) => {
+  const bodies = query(sql.bodies, jsonOf(taken.map(({ seq }) => seq)))
+  // SQLite answers in the order asked, but does not promise it.
+  let bySeq: Map<unknown, SqlRow> | undefined
+  return taken.map((candidate, place) => {
     const { seq } = candidate
-    const body = bodies.get(seq)
+    const next = bodies[place]
+    const body = next?.['seq'] === seq ? next
+      : (bySeq ??= new Map(bodies.map((row) => [row['seq'], row]))).get(seq)
     if (body === undefined) throw new WaybillError('CORRUPT', `message ${seq} is claimed and does not exist`)
     return show(candidate, body, pasts.get(seq))
   })

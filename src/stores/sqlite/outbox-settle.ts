@@ -22,7 +22,7 @@ export function settleStatements(t: Tables) {
     // One row that JSON.parse unfolds: handing 500 rows of five columns to JavaScript takes longer than
     // finding them.
     openMessages: `select json_group_array(json_array(j.key, c.attempts, m.max_attempts, m.scope,
-  m.dedupe_key is not null, c.key)) as open
+  m.dedupe_key is not null, c.key, c.available_at is not null)) as open
 ${claimedOf}j.value join ${t.outbox_message} m on m.seq = c.seq where c.claim = ?2`,
     deliver: `insert into ${t.outbox_delivered} (seq, delivered_at, attempts, available_at)
 select c.seq, ?2, c.attempts, c.available_at ${claimedOf}j.value`,
@@ -64,6 +64,7 @@ export interface SettleContext {
 /** A row of `openMessages`. */
 type OpenMessage = readonly [
   place: number, attempts: number, maxAttempts: number, scope: string, deduped: 0 | 1, key: string | null,
+  hasPast: 0 | 1,
 ]
 
 /** A message of this claim with the outcome that the call has for it. */
@@ -74,6 +75,8 @@ interface Ending {
   readonly scope: string
   /** Of its ordered line. */
   readonly key: string | null
+  /** It did not come straight from the log, so it may have failed, or have been redriven. */
+  readonly hasPast: boolean
   readonly outcome: SettleOutcome
   readonly answer: SettleAnswer
 }
@@ -84,23 +87,27 @@ export function settle(query: SqliteQuery, context: SettleContext, request: Sett
   const [claim] = query(sql.claimByToken, request.token)
   if (claim === undefined) return answers
   // The first outcome for a message counts; a second one finds it no longer in the claim.
-  const places = new Map<bigint, number>()
+  const ids = new Set<string>()
+  const asked: { readonly seq: bigint; readonly place: number }[] = []
   request.outcomes.forEach(({ id }, place) => {
-    const seq = parseMessageId(tag, id)
-    if (seq !== undefined && !places.has(seq)) places.set(seq, place)
+    const seq = ids.has(id) ? undefined : parseMessageId(tag, id)
+    ids.add(id)
+    if (seq !== undefined) asked.push({ seq, place })
   })
-  const asked = [...places]
-  const [found] = query(sql.openMessages, jsonOf(asked.map(([seq]) => seq)), claim['id'] as bigint)
+  const sequences = jsonOf(asked.map(({ seq }) => seq))
+  const [found] = query(sql.openMessages, sequences, claim['id'] as bigint)
   const endings: Ending[] = []
   for (const open of JSON.parse(found?.['open'] as string) as OpenMessage[]) {
-    const [seq, place] = asked[open[0]] ?? [0n, -1]
+    const { seq, place } = asked[open[0]] ?? { seq: 0n, place: -1 }
     const outcome = request.outcomes[place]
     if (outcome === undefined || (request.scope !== undefined && open[3] !== request.scope)) continue
     const ending = endingOf(seq, open, outcome)
     answers[place] = ending.answer
     endings.push(ending)
   }
-  if (endings.length > 0) apply(query, context, claim, endings)
+  if (endings.length > 0) {
+    apply(query, context, claim, endings, endings.length === asked.length ? sequences : sequencesOf(endings))
+  }
   return answers
 }
 
@@ -116,14 +123,16 @@ export function extend(
 }
 
 function endingOf(
-  seq: bigint, [, attempts, maxAttempts, scope, deduped, key]: OpenMessage, outcome: SettleOutcome,
+  seq: bigint, [, attempts, maxAttempts, scope, deduped, key, hasPast]: OpenMessage, outcome: SettleOutcome,
 ): Ending {
   const answer = outcome.kind === 'ack' ? 'delivered' : outcome.kind === 'release' ? 'released'
     : outcome.kind === 'dead' || attempts >= maxAttempts ? 'dead_lettered' : 'requeued'
-  return { seq, attempts, scope, key, deduped: deduped === 1, outcome, answer }
+  return { seq, attempts, scope, key, deduped: deduped === 1, hasPast: hasPast === 1, outcome, answer }
 }
 
-function apply(query: SqliteQuery, context: SettleContext, claim: SqlRow, endings: readonly Ending[]): void {
+function apply(
+  query: SqliteQuery, context: SettleContext, claim: SqlRow, endings: readonly Ending[], sequences: string,
+): void {
   const { sql, now } = context
   const withAnswer = (...answers: readonly SettleAnswer[]): readonly Ending[] =>
     endings.filter(({ answer }) => answers.includes(answer))
@@ -141,8 +150,10 @@ function apply(query: SqliteQuery, context: SettleContext, claim: SqlRow, ending
     `[${seq},${dueAt(outcome, now)},${answer === 'released' ? `1,${String(claim['suspect'])}` : '0,0'}]`))
   if (rows.length > 0) query(sql.requeue, `[${rows.join(',')}]`, now)
   const delivered = withAnswer('delivered')
-  if (delivered.length > 0) deliver(query, context, delivered)
-  query(sql.forget, sequencesOf(endings))
+  if (delivered.length > 0) {
+    deliver(query, context, delivered, delivered.length === endings.length ? sequences : sequencesOf(delivered))
+  }
+  query(sql.forget, sequences)
   const open = Number(claim['open']) - endings.length
   if (open === 0) query(sql.closeClaim, claim['id'] as bigint)
   else query(sql.shrinkClaim, claim['id'] as bigint, open)
@@ -150,16 +161,19 @@ function apply(query: SqliteQuery, context: SettleContext, claim: SqlRow, ending
   arrangeLines(query, sql, { lane: claim['lane'] as string, target: claim['target'] as string }, lines, now)
 }
 
-function deliver(query: SqliteQuery, context: SettleContext, delivered: readonly Ending[]): void {
+function deliver(
+  query: SqliteQuery, context: SettleContext, delivered: readonly Ending[], sequences: string,
+): void {
   const { sql, now, retainDelivered } = context
   const deduped = delivered.filter((ending) => ending.deduped)
   if (deduped.length > 0) query(sql.leaveKeys, sequencesOf(deduped), now)
-  if (retainDelivered) query(sql.deliver, sequencesOf(delivered), now)
-  else {
-    query(sql.removeFailures, sequencesOf(delivered))
-    query(sql.removeRedriven, sequencesOf(delivered))
-    query(sql.removeMessages, sequencesOf(delivered))
+  if (retainDelivered) return void query(sql.deliver, sequences, now)
+  const withPast = delivered.filter(({ hasPast }) => hasPast)
+  if (withPast.length > 0) {
+    query(sql.removeFailures, sequencesOf(withPast))
+    query(sql.removeRedriven, sequencesOf(withPast))
   }
+  query(sql.removeMessages, sequences)
 }
 
 /** Null: at once, in its old place. */
