@@ -15,12 +15,14 @@ export class SqliteByHand {
   #insertEight
   #insertFifty
   #insertPayloads
+  #due
   #log
   #position
   #insertClaim
   #take
   #bodies
   #save
+  #held
   #remove
   #forget
   #end
@@ -34,6 +36,8 @@ export class SqliteByHand {
       select s.*, column1 from (select ${Array(11).fill('?').join(', ')}) s
       cross join (values ${Array(FIFTY).fill('(?)').join(', ')})`)
     this.#position = db.prepare('select pos from waybill_outbox_queue where lane = ? and target = ?')
+    this.#due = db.prepare(`select seq from waybill_outbox_due
+      where lane = ? and target = ? and timed = 1 and available_at <= ? limit 1`)
     this.#log = db.prepare(`select seq from waybill_outbox_message
       where lane = ? and target = ? and available_at is null and seq > ? order by seq limit ?`)
     this.#insertClaim = db.prepare(`insert into waybill_outbox_claim
@@ -44,6 +48,8 @@ export class SqliteByHand {
     this.#bodies = db.prepare(`select m.* from json_each(?) j cross join waybill_outbox_message m on m.seq = j.value`)
     this.#save = db.prepare(`insert into waybill_outbox_queue (lane, target, pos, seen, lined) values (?, ?, ?, 0, 0)
       on conflict (lane, target) do update set pos = excluded.pos`)
+    this.#held = db.prepare(`select count(*) as n from json_each(?) j
+      cross join waybill_outbox_claimed c on c.seq = j.value where c.claim = ?`)
     this.#remove = db.prepare('delete from waybill_outbox_message where seq in (select value from json_each(?))')
     this.#forget = db.prepare('delete from waybill_outbox_claimed where seq in (select value from json_each(?))')
     this.#end = db.prepare('delete from waybill_outbox_claim where id = ?')
@@ -75,13 +81,15 @@ export class SqliteByHand {
       this.#insertPayloads.run(...withoutPayload(), ...batch.map(encode)))))
   }
 
-  /** Claim, parse, delete, until nothing is left. */
+  /** Claim, parse, delete what is still claimed, until nothing is left. Here nothing is ever retried or taken over. */
   drain(limit, onPayload) {
     for (;;) {
       const { id, sequences, bodies } = this.#inTransaction(() => this.#claim(limit))
       if (bodies.length === 0) return
       for (const { payload } of bodies) onPayload(decode(payload))
       this.#inTransaction(() => {
+        const { n } = this.#held.get(sequences, id)
+        if (n !== bodies.length) throw new Error(`a claim of ${bodies.length} messages holds ${n}`)
         this.#remove.run(sequences)
         this.#forget.run(sequences)
         this.#end.run(id)
@@ -94,6 +102,7 @@ export class SqliteByHand {
     const rows = this.#log.all(LANE, TARGET, position, limit).map(({ seq }) => seq)
     if (rows.length === 0) return { bodies: [] }
     const now = Date.now()
+    if (this.#due.get(LANE, TARGET, now) !== undefined) throw new Error('something is due for a retry')
     const [first, last] = [rows[0], rows[rows.length - 1]]
     const { lastInsertRowid: id } = this.#insertClaim.run(
       randomUUID(), LANE, TARGET, now, now + 30_000, rows.length, rows.length, first, last)
