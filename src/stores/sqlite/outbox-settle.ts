@@ -24,6 +24,9 @@ export function settleStatements(t: Tables) {
     openMessages: `select json_group_array(json_array(j.key, c.attempts, m.max_attempts, m.scope,
   m.dedupe_key is not null, c.key, c.available_at is not null)) as open
 ${claimedOf}j.value join ${t.outbox_message} m on m.seq = c.seq where c.claim = ?2`,
+    // Straight from the log, in no line and without a dedupe key: delivered, nothing is left of them but their rows.
+    countPlain: `select count(*) as n ${claimedOf}j.value join ${t.outbox_message} m on m.seq = c.seq
+where c.claim = ?2 and c.key is null and c.available_at is null and m.dedupe_key is null`,
     deliver: `insert into ${t.outbox_delivered} (seq, delivered_at, attempts, available_at)
 select c.seq, ?2, c.attempts, c.available_at ${claimedOf}j.value`,
     bury: burySql(t, `${claimedOf}j.value`, '?2'),
@@ -95,6 +98,11 @@ export function settle(query: SqliteQuery, context: SettleContext, request: Sett
     if (seq !== undefined) asked.push({ seq, place })
   })
   const sequences = jsonOf(asked.map(({ seq }) => seq))
+  if (request.scope === undefined && request.outcomes.every(({ kind }) => kind === 'ack')
+    && deliverPlain(query, context, claim, sequences, asked.length)) {
+    for (const { place } of asked) answers[place] = 'delivered'
+    return answers
+  }
   const [found] = query(sql.openMessages, sequences, claim['id'] as bigint)
   const endings: Ending[] = []
   for (const open of JSON.parse(found?.['open'] as string) as OpenMessage[]) {
@@ -109,6 +117,18 @@ export function settle(query: SqliteQuery, context: SettleContext, request: Sett
     apply(query, context, claim, endings, endings.length === asked.length ? sequences : sequencesOf(endings))
   }
   return answers
+}
+
+/** What most settles are, without looking at each message; false, and nothing done, when one needs more than that. */
+function deliverPlain(
+  query: SqliteQuery, context: SettleContext, claim: SqlRow, sequences: string, count: number,
+): boolean {
+  const [plain] = query(context.sql.countPlain, sequences, claim['id'] as bigint)
+  if (count === 0 || Number(plain?.['n']) !== count) return false
+  if (context.retainDelivered) query(context.sql.deliver, sequences, context.now)
+  else query(context.sql.removeMessages, sequences)
+  leave(query, context.sql, claim, sequences, count)
+  return true
 }
 
 /** The new expiry, or null when the claim is gone or has no open message of this scope. */
@@ -153,12 +173,17 @@ function apply(
   if (delivered.length > 0) {
     deliver(query, context, delivered, delivered.length === endings.length ? sequences : sequencesOf(delivered))
   }
-  query(sql.forget, sequences)
-  const open = Number(claim['open']) - endings.length
-  if (open === 0) query(sql.closeClaim, claim['id'] as bigint)
-  else query(sql.shrinkClaim, claim['id'] as bigint, open)
+  leave(query, sql, claim, sequences, endings.length)
   const lines = endings.flatMap(({ scope, key }) => (key === null ? [] : [{ scope, key, held: -1 }]))
   arrangeLines(query, sql, { lane: claim['lane'] as string, target: claim['target'] as string }, lines, now)
+}
+
+/** So many messages are open in the claim no more; with the last of them it ends. */
+function leave(query: SqliteQuery, sql: SettleStatements, claim: SqlRow, sequences: string, count: number): void {
+  query(sql.forget, sequences)
+  const open = Number(claim['open']) - count
+  if (open === 0) query(sql.closeClaim, claim['id'] as bigint)
+  else query(sql.shrinkClaim, claim['id'] as bigint, open)
 }
 
 function deliver(
