@@ -52,7 +52,7 @@ export function encodeDraft(draft: OutboxMessageDraft, options: EncodeOptions, b
   }
 }
 
-/** Checking four names takes half as long as writing 200 bytes of JSON, comparing them next to nothing. */
+/** Checking three names takes half as long as writing 200 bytes of JSON. */
 function checkName(field: string, name: unknown, checked: string | undefined): string {
   return checked !== undefined && name === checked ? checked : assertName(field, name, MAX_NAME_BYTES)
 }
