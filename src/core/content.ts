@@ -13,35 +13,33 @@ export interface EncodeOptions {
 export interface EncodedPayload {
   readonly payload: Uint8Array
   readonly contentType: string
-  /** Bytes that are equal whenever two payloads mean the same. */
-  readonly canonical: () => Uint8Array
 }
 
 /** @throws VALIDATION, PAYLOAD_TOO_LARGE. */
 export function encodePayload(
   draft: { readonly payload: unknown; readonly contentType?: string | undefined }, options: EncodeOptions,
 ): EncodedPayload {
-  const encoded = draft.payload instanceof Uint8Array
-    ? rawPayload(draft.payload, draft.contentType)
-    : codecPayload(draft.payload, options.codec)
-  if (encoded.payload.byteLength > options.maxPayloadBytes) {
-    throw new WaybillError('PAYLOAD_TOO_LARGE', `payload is ${encoded.payload.byteLength} bytes; the limit is `
-      + `${options.maxPayloadBytes}. Keep the body elsewhere and send its address, or raise maxPayloadBytes`, {
-      details: { bytes: encoded.payload.byteLength, maxPayloadBytes: options.maxPayloadBytes },
-    })
-  }
-  return encoded
+  return draft.payload instanceof Uint8Array
+    ? { payload: checkSize(draft.payload, options), contentType: rawType(draft.contentType) }
+    : { payload: checkSize(options.codec.encode(draft.payload), options), contentType: options.codec.contentType }
 }
 
-function rawPayload(payload: Uint8Array, contentType = 'application/octet-stream'): EncodedPayload {
-  return {
-    payload, contentType: assertName('contentType', contentType, MAX_NAME_BYTES), canonical: () => payload,
-  }
+function rawType(contentType = 'application/octet-stream'): string {
+  return assertName('contentType', contentType, MAX_NAME_BYTES)
 }
 
-function codecPayload(value: unknown, codec: Codec): EncodedPayload {
-  const payload = codec.encode(value)
-  return { payload, contentType: codec.contentType, canonical: () => codec.canonical?.(value) ?? payload }
+function checkSize(payload: Uint8Array, { maxPayloadBytes }: EncodeOptions): Uint8Array {
+  const bytes = payload.byteLength
+  if (bytes > maxPayloadBytes) {
+    throw new WaybillError('PAYLOAD_TOO_LARGE', `payload is ${bytes} bytes; the limit is ${maxPayloadBytes}. Keep the `
+      + 'body elsewhere and send its address, or raise maxPayloadBytes', { details: { bytes, maxPayloadBytes } })
+  }
+  return payload
+}
+
+/** Bytes that are equal whenever two payloads mean the same. */
+export function canonicalPayload(value: unknown, { payload }: EncodedPayload, codec: Codec): Uint8Array {
+  return value instanceof Uint8Array ? payload : codec.canonical?.(value) ?? payload
 }
 
 export interface Content {
@@ -64,8 +62,11 @@ export function contentDigest(contents: readonly Content[]): Uint8Array {
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/
 
+export const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
+
 /** @throws VALIDATION. */
 export function checkHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (headers === NO_HEADERS) return headers
   const entries = Object.entries(headers)
   if (entries.length > MAX_HEADERS) throw validationError('headers', `must be at most ${MAX_HEADERS}`)
   let bytes = 0

@@ -2,6 +2,7 @@
  * One face for the three engines' database objects, which differ in how they bind, read integers and begin.
  */
 import type { SqlRow, SqlValue } from '../core/sql.js'
+import { splitPlaceholders } from '../sql/placeholders.js'
 
 /**
  * A database object of better-sqlite3, libsql or node:sqlite. Only what all three share is named here, so
@@ -57,7 +58,7 @@ export function runStatement(handle: SqliteHandle, text: string, params: readonl
       statements.delete(oldest)
       break
     }
-    statements.set(text, statement = bind(handle, handle.prepare(text)))
+    statements.set(text, statement = bind(handle, text))
   }
   return statement(params)
 }
@@ -67,30 +68,29 @@ export function forgetStatements(handle: SqliteHandle): void {
   prepared.delete(handle)
 }
 
-function bind(handle: SqliteHandle, statement: Statement): BoundStatement {
-  const rows = (found: readonly unknown[]): readonly SqlRow[] => found as readonly SqlRow[]
-  if (statement.setReadBigInts !== undefined) {
-    statement.setReadBigInts(true)
-    if (bindsByPosition(handle)) return (params) => rows(statement.all(...params.map(bindable)))
-    return (params) => rows(statement.all(byName(params.map(bindable))))
-  }
+/**
+ * Numbered placeholders are names to all three engines. To bind the k-th of them node:sqlite looks through k names, and
+ * better-sqlite3 wants an object; 64 rows of an insert cost libsql 8 times as much by name as by position. So where
+ * each number appears once and in order, it becomes a plain question mark.
+ */
+function bind(handle: SqliteHandle, text: string): BoundStatement {
+  const { parts, indexes } = splitPlaceholders(text, '?')
+  const isPlain = indexes.every((index, place) => index === place)
+  const statement: Statement = handle.prepare(isPlain ? parts.join('?') : text)
+  const isNode = statement.setReadBigInts !== undefined
+  // libsql binds numbers by position in any case.
+  const byPosition = isPlain || statement.stmt !== undefined || (isNode && bindsByPosition(handle))
+  const parameters = !byPosition ? (params: readonly SqlValue[]) => [byName(bindable(params))]
+    : isNode ? bindable : (params: readonly SqlValue[]) => [bindable(params)]
   if (statement.reader === false) {
     return (params) => {
-      statement.run(bindings(statement, params))
+      statement.run(...parameters(params))
       return []
     }
   }
-  statement.safeIntegers?.(true)
-  return (params) => rows(statement.all(bindings(statement, params)))
-}
-
-/**
- * better-sqlite3 takes `?1` for a name. libsql takes names too, but looks each up in all of them: 64 rows of
- * an insert cost it 8 times as much by name as by position.
- */
-function bindings(statement: Statement, params: readonly SqlValue[]): unknown {
-  const values = params.map(bindable)
-  return statement.stmt !== undefined || values.length === 0 ? values : byName(values)
+  if (isNode) statement.setReadBigInts?.(true)
+  else statement.safeIntegers?.(true)
+  return (params) => statement.all(...parameters(params)) as readonly SqlRow[]
 }
 
 function byName(values: readonly SqlValue[]): Readonly<Record<string, SqlValue>> {
@@ -111,9 +111,13 @@ function bindsByPosition(handle: SqliteHandle): boolean {
   }
 }
 
-/** libsql ends the process when it is handed a boolean. */
-function bindable(value: SqlValue): SqlValue {
-  return typeof value === 'boolean' ? Number(value) : value
+/** libsql ends the process when it is handed a boolean. Few statements have one, so few are copied. */
+function bindable(params: readonly SqlValue[]): readonly SqlValue[] {
+  return params.some(isBoolean) ? params.map((value) => (isBoolean(value) ? Number(value) : value)) : params
+}
+
+function isBoolean(value: SqlValue): value is boolean {
+  return typeof value === 'boolean'
 }
 
 /**

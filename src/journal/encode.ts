@@ -1,6 +1,6 @@
 /** From what a caller appends to what stores receive: validated, bounded, encoded, with the digest that is compared. */
 import {
-  checkHeaders, contentDigest, encodePayload, type Content, type EncodedPayload, type EncodeOptions,
+  canonicalPayload, checkHeaders, contentDigest, encodePayload, NO_HEADERS, type Content, type EncodeOptions,
 } from '../core/content.js'
 import { validationError } from '../core/errors.js'
 import { MAX_APPEND_BATCH, MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_TAGS } from '../core/limits.js'
@@ -28,8 +28,7 @@ export function encodeAppend(
   drafts: readonly JournalEventDraft[], append: AppendOptions, options: EncodeOptions,
 ): NewBatch {
   assertInteger('events.length', drafts.length, 0, MAX_APPEND_BATCH)
-  const encoded = drafts.map((draft) => encodeEvent(draft, options))
-  const events = encoded.map(({ event }) => event)
+  const events = drafts.map((draft) => encodeEvent(draft, options))
   const { idempotencyKey, writerId, scope } = append
   return {
     events,
@@ -38,30 +37,21 @@ export function encodeAppend(
     expected: expectations(events, append.expectedSequence),
     idempotency: idempotencyKey === undefined ? null : {
       key: assertName('idempotencyKey', idempotencyKey, MAX_KEY_BYTES),
-      digest: contentDigest(encoded.map(contentOf)),
+      digest: contentDigest(events.map((event, n) => contentOf(event, drafts[n]?.payload, options))),
     },
   }
 }
 
-interface EncodedEvent {
-  readonly event: NewEvent
-  readonly body: EncodedPayload
-}
-
-function encodeEvent(draft: JournalEventDraft, options: EncodeOptions): EncodedEvent {
-  const stream = assertStream(draft.stream)
-  const type = assertName('type', draft.type, MAX_NAME_BYTES)
-  const body = encodePayload(draft, options)
+function encodeEvent(draft: JournalEventDraft, options: EncodeOptions): NewEvent {
   const tags = [...new Set(draft.tags ?? [])]
   if (tags.length > MAX_TAGS) throw validationError('tags', `must be at most ${MAX_TAGS}`)
   return {
-    body,
-    event: {
-      stream, type, payload: body.payload, contentType: body.contentType,
-      manifest: draft.manifest === undefined ? null : assertName('manifest', draft.manifest, MAX_NAME_BYTES),
-      tags: tags.map((tag) => assertName('tags', tag, MAX_NAME_BYTES)),
-      headers: checkHeaders(draft.headers ?? {}),
-    },
+    stream: assertStream(draft.stream),
+    type: assertName('type', draft.type, MAX_NAME_BYTES),
+    ...encodePayload(draft, options),
+    manifest: draft.manifest === undefined ? null : assertName('manifest', draft.manifest, MAX_NAME_BYTES),
+    tags: tags.map((tag) => assertName('tags', tag, MAX_NAME_BYTES)),
+    headers: checkHeaders(draft.headers ?? NO_HEADERS),
   }
 }
 
@@ -70,8 +60,12 @@ export function assertStream(stream: unknown): string {
 }
 
 /** What happened, and to what: a repetition may come from a newer version of the writer, or with another trace. */
-function contentOf({ event: { stream, type, tags, contentType }, body }: EncodedEvent): Content {
-  return { parts: [stream, type, contentType, JSON.stringify(tags.toSorted())], body: body.canonical() }
+function contentOf(event: NewEvent, payload: unknown, { codec }: EncodeOptions): Content {
+  const { stream, type, tags, contentType } = event
+  return {
+    parts: [stream, type, contentType, JSON.stringify(tags.toSorted())],
+    body: canonicalPayload(payload, event, codec),
+  }
 }
 
 function expectations(events: readonly NewEvent[], expected: AppendOptions['expectedSequence']): Map<string, bigint> {

@@ -64,12 +64,11 @@ export class EventOutbox<Tx, Handle, Events extends EventDefinitions> extends Ou
   }
 
   protected remember(tx: Handle, drafts: readonly OutboxMessageDraft[]): void {
-    let last: OutboxMessageDraft | undefined
+    let before: OutboxMessageDraft | undefined
     for (const draft of drafts) {
-      if (last === undefined || draft.lane !== last.lane || draft.target !== last.target) {
-        this.ports.announcer.remember(tx, topicOf(draft))
-      }
-      last = draft
+      const isSame = before !== undefined && draft.lane === before.lane && draft.target === before.target
+      if (!isSame) this.ports.announcer.remember(tx, topicOf(draft))
+      before = draft
     }
   }
 }

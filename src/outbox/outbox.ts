@@ -17,7 +17,7 @@ import type {
   DeadAnswer, FailedAttempt, OutboxClaim, OutboxSettings, OutboxStats, OutboxStore, PausedQueue, PurgeResult,
   ResolveDeadRequest, SettleAnswer, SettleOutcome,
 } from './contract.js'
-import { encodeDraft } from './encode.js'
+import { encodeDrafts } from './encode.js'
 import { OUTBOX_STATUSES, type EnqueueResult, type NewMessage, type OutboxMessage, type OutboxMessageDraft,
   type OutboxStatus } from './message.js'
 
@@ -226,7 +226,7 @@ export class Outbox<Tx, Handle = Tx> {
 
   protected encodeAll(drafts: readonly OutboxMessageDraft[]): readonly NewMessage[] {
     assertInteger('drafts.length', drafts.length, 0, MAX_ENQUEUE_BATCH)
-    return drafts.map((draft) => encodeDraft(draft, this.encoding))
+    return encodeDrafts(drafts, this.encoding)
   }
 
   private async write(tx: Tx, messages: readonly NewMessage[]): Promise<readonly EnqueueResult[]> {

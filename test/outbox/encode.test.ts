@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { jsonCodec, type Codec } from '../../src/core/codec.js'
-import { encodeDraft } from '../../src/outbox/encode.js'
+import { encodeDraft, encodeDrafts } from '../../src/outbox/encode.js'
 import type { NewMessage, OutboxMessageDraft } from '../../src/outbox/message.js'
 
 const encode = (draft: Partial<OutboxMessageDraft> = {}, codec: Codec = jsonCodec): NewMessage =>
@@ -52,6 +52,26 @@ describe('encodeDraft', () => {
       }
     })()
     expect(JSON.stringify(error)).not.toContain('secret')
+  })
+})
+
+describe('encodeDrafts', () => {
+  test('takes from the draft before only what is the same', () => {
+    const headers = { a: '1' }
+    const drafts: OutboxMessageDraft[] = [
+      { type: 'x', lane: 'l', target: 't', payload: 1, headers }, { type: 'x', lane: 'l', target: 't', payload: 2, headers },
+      { type: 'y', payload: 3, headers: { a: '2' } }, { type: 'y', payload: Uint8Array.of(4) },
+    ]
+    const encoded = encodeDrafts(drafts, { codec: jsonCodec, maxPayloadBytes: 1_000 })
+    headers.a = '3'
+    expect(encoded).toEqual(drafts.map((draft, n) => encode(n < 2 ? { ...draft, headers: { a: '1' } } : draft)))
+  })
+
+  test('checks what only looks the same', () => {
+    const isLike = { toString: () => 'order.placed' } as unknown as string
+    expect(() => encodeDrafts([{ type: 'order.placed', payload: 1 }, { type: isLike, payload: 1 }], {
+      codec: jsonCodec, maxPayloadBytes: 1_000,
+    })).toThrow(expect.objectContaining({ code: 'VALIDATION', details: { field: 'type' } }))
   })
 })
 

@@ -1,7 +1,9 @@
 /** Enqueue in a caller's transaction: its handle, its conflicts with other writers, its numbers. */
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { scopeId } from '../../src/core/scope.js'
 import type { SqlExecutor } from '../../src/core/sql.js'
 import { SQLITE_ENGINES, sqliteDriver, type SqliteHandle } from '../../src/drivers/sqlite.js'
+import type { NewMessage } from '../../src/outbox/message.js'
 import {
   availableEngine, idsOf, keyed, message, migratedStore, openHandle, put, take, testFile,
 } from './sqlite-support.js'
@@ -111,6 +113,48 @@ test('a batch of any size keeps its order', async () => {
   messages.forEach((each, n) => expect(byId.get(ids[n] ?? '')).toBe(Buffer.from(each.payload).toString()))
   expect((await put(store, ...messages.filter(({ dedupe }) => dedupe !== null))).length).toBe(346)
   expect(await store.stats({})).toMatchObject([{ ready: 1_037, delivered: 0 }])
+})
+
+test('what neighbours share and what they do not is stored as it was given', async () => {
+  const path = testFile()
+  const store = await migratedStore({ path })
+  // Runs longer than the largest INSERT, of exactly a size, shorter than any, and of single messages.
+  const runs = [130, 3, 8, 1, 1, 64, 7, 9]
+  const messages = runs.flatMap((length, run) => {
+    const shared = {
+      scope: scopeId(`scope ${run % 2}`), target: `target ${run}`, type: `type ${run}`, contentType: `text/${run}`,
+      headers: { run: String(run) }, maxAttempts: run + 1,
+    }
+    return Array.from({ length }, (_, n) => message({
+      ...shared, key: n % 2 === 0 ? null : `key ${n}`, payload: Buffer.from(`${run} ${n}`), due: n === 2 ? { at: n } : null,
+    }))
+  })
+  const { handle, exec } = openHandle(path)
+  exec('begin immediate')
+  const ids = store.enqueueManySync(driver.executorSync(handle), messages).map(({ id }) => id)
+  exec('commit')
+  ids.push(...await put(store, ...messages))
+  expect(ids.toSorted()).toEqual(ids)
+  const stored = new Map((await store.get(ids, undefined)).map((each) => [each.id, each]))
+  ids.forEach((id, n) => {
+    const { scope, target, type, key, contentType, headers, maxAttempts, payload } = messages[n % messages.length]!
+    expect(stored.get(id)).toMatchObject({
+      scope, target, type, key: key ?? undefined, contentType, headers, maxAttempts, payload: new Uint8Array(payload),
+    })
+  })
+})
+
+test('enqueues that run at once in one transaction are each told their own numbers', async () => {
+  const store = await migratedStore()
+  const batch = (name: string): NewMessage[] =>
+    Array.from({ length: 70 }, (_, n) => message({ payload: Buffer.from(`${name} ${n}`) }))
+  const batches = [batch('a'), batch('b')]
+  const ids = await store.transaction((tx) => Promise.all(batches.map(async (each) => (
+    (await store.enqueueMany(slowly(tx), each)).map(({ id }) => id)))))
+  const stored = new Map((await store.get(ids.flat(), undefined)).map(({ id, payload }) => [id, payload]))
+  batches.flat().forEach(({ payload }, n) => {
+    expect(Buffer.from(stored.get(ids.flat()[n] ?? '') ?? []).toString()).toBe(Buffer.from(payload).toString())
+  })
 })
 
 /** Lets others run between statements, as an asynchronous driver does. */

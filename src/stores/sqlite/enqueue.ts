@@ -1,8 +1,8 @@
 /**
  * Enqueue in the caller's transaction.
  *
- * Without a dedupe key it is one INSERT for every eight messages, and one more when some are scheduled; in an
- * ordered lane these also open their lines.
+ * Without a dedupe key it is one INSERT for every 64 messages (outbox-insert.ts), and one more when some are
+ * scheduled; in an ordered lane these also open their lines.
  * With keys, existing ones are read first, and nothing is written when one of them holds other content, so a
  * CONFLICT leaves the transaction as it was.
  *
@@ -14,37 +14,24 @@
  * - Another enqueue in the same transaction, when the driver is asynchronous and the caller awaits neither.
  *   Both may read before either writes. The key's insert then does nothing for the second, which takes its
  *   own rows back and begins again.
- *
- * Placeholders appear once each and in order, so that a driver may turn them into plain question marks.
  */
 import { WaybillError } from '../../core/errors.js'
-import type { SqlRow, SqlSteps, SqlValue } from '../../core/sql.js'
-import { MAX_TIME } from '../../core/validate.js'
+import type { SqlSteps } from '../../core/sql.js'
 import { formatMessageId } from '../../outbox/message-id.js'
 import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/message.js'
+import {
+  bySize, insertMessages, insertStatements, placeholders, seqOf, sizeFor, type InsertContext,
+} from './outbox-insert.js'
 import { jsonOf, lastErrorOf, MESSAGE_COLUMNS, STATE_COLUMNS, stateJoins, toBytes, toMessage } from './outbox-rows.js'
 import type { Tables } from './tables.js'
 
-/**
- * Rows per INSERT. Few sizes, so that each text is prepared once. Enqueuing 1,000, in µs of CPU a message,
- * with libsql, better-sqlite3, node:sqlite: singly 18, 13, 10; by 8 12, 10, 8; by 64 9, 8, 19 (node:sqlite
- * binds the k-th parameter in time k).
- */
-const BATCHES = [8, 1] as const
 const MAX_ROUNDS = 5
 
 export type EnqueueStatements = ReturnType<typeof enqueueStatements>
 
 export function enqueueStatements(t: Tables) {
-  const bySize = (text: (rows: number) => string): ReadonlyMap<number, string> =>
-    new Map(BATCHES.map((rows) => [rows, text(rows)]))
   return {
-    // The first row names its number, the others follow it.
-    insertMessages: bySize((rows) => `insert into ${t.outbox_message} (seq, scope, lane, target, type, key,
-  content_type, headers, dedupe_key, max_attempts, available_at, created_at, payload)
-values (max(coalesce((select seq from sqlite_sequence where name = ?1), 0), ?2) + 1, ${placeholders(3, 12)})
-${Array.from({ length: rows - 1 }, (_, row) => `, (null, ${placeholders(15 + 12 * row, 12)})`).join('')}
-returning seq`),
+    ...insertStatements(t),
     insertKeys: bySize((rows) => `insert into ${t.outbox_dedupe} (scope, lane, target, dedupe_key, digest, seq)
 values ${Array.from({ length: rows }, (_, row) => `(${placeholders(1 + 6 * row, 6)})`).join(', ')}
 on conflict do nothing returning seq`),
@@ -71,21 +58,9 @@ where m.dedupe_key is not null) and seq in (select value from json_each(?2))`,
   }
 }
 
-export interface EnqueueContext {
+export interface EnqueueContext extends InsertContext {
   readonly sql: EnqueueStatements
   readonly tag: string
-  readonly now: number
-  /** The unquoted name under which SQLite keeps the message table's last number. */
-  readonly sequenceName: string
-  readonly numbers: AssignedNumbers
-}
-
-/**
- * The highest number this process has assigned. SQLite takes numbers back with a rollback; an id that was
- * once answered to a caller shall not come to mean another message while the process runs.
- */
-export interface AssignedNumbers {
-  highest: bigint
 }
 
 /** A message by its number when it is stored, by its place in `fresh` when this call writes it. */
@@ -106,6 +81,11 @@ interface Result extends Target {
 export function* enqueueSteps(
   context: EnqueueContext, messages: readonly NewMessage[],
 ): SqlSteps<readonly EnqueueResult[]> {
+  if (messages.every(({ dedupe }) => dedupe === null)) {
+    const written = yield* insertMessages(context, messages)
+    yield* schedule(context, messages, written)
+    return written.map((seq) => ({ id: formatMessageId(context.tag, seq), created: true, message: undefined }))
+  }
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const owners = yield* storedOwners(context, messages)
     const fresh: NewMessage[] = []
@@ -143,34 +123,33 @@ function* storedOwners({ sql }: EnqueueContext, messages: readonly NewMessage[])
  * written.
  */
 function* write(context: EnqueueContext, fresh: readonly NewMessage[]): SqlSteps<readonly bigint[] | undefined> {
-  const { sql, now, sequenceName, numbers } = context
-  const written: bigint[] = []
-  for (const batch of batches(fresh)) {
-    const params = [sequenceName, numbers.highest, ...batch.flatMap((message) => messageParams(message, now))]
-    const rows = yield { text: sql.insertMessages.get(batch.length) ?? '', params }
-    // Numbers ascend in the order of the tuples; the order of the answer is not promised.
-    for (const seq of rows.map(seqOf).sort((a, b) => (a < b ? -1 : 1))) {
-      written.push(seq)
-      if (seq > numbers.highest) numbers.highest = seq
-    }
-  }
+  const { sql } = context
+  const written = yield* insertMessages(context, fresh)
   const keys = fresh.flatMap(({ scope, lane, target, dedupe }, place) => (
     dedupe === null ? [] : [[scope, lane, target, dedupe.key, dedupe.digest, written[place] ?? 0n]]))
   let taken = 0
-  for (const batch of batches(keys)) {
-    taken += (yield { text: sql.insertKeys.get(batch.length) ?? '', params: batch.flat() }).length
+  for (let from = 0; from < keys.length;) {
+    const size = sizeFor(keys.length - from)
+    taken += (yield { text: sql.insertKeys.get(size) ?? '', params: keys.slice(from, from + size).flat() }).length
+    from += size
   }
   if (taken < keys.length) {
     yield { text: sql.undoKeys, params: [jsonOf(written), jsonOf(written)] }
     yield { text: sql.undoMessages, params: [jsonOf(written)] }
     return undefined
   }
-  const scheduled = written.filter((_, place) => fresh[place]?.due !== null)
-  if (scheduled.length > 0) {
-    const rows = yield { text: sql.insertDue, params: [jsonOf(scheduled)] }
-    if (rows.some(({ key }) => key !== null)) yield { text: sql.insertLines, params: [jsonOf(scheduled)] }
-  }
+  yield* schedule(context, fresh, written)
   return written
+}
+
+/** Messages with a time of their own do not wait in the log. */
+function* schedule(
+  { sql }: EnqueueContext, messages: readonly NewMessage[], written: readonly bigint[],
+): SqlSteps<void> {
+  const scheduled = written.filter((_, place) => messages[place]?.due !== null)
+  if (scheduled.length === 0) return
+  const rows = yield { text: sql.insertDue, params: [jsonOf(scheduled)] }
+  if (rows.some(({ key }) => key !== null)) yield { text: sql.insertLines, params: [jsonOf(scheduled)] }
 }
 
 /** Adds the stored message to answers that were not created, read in the same transaction. */
@@ -203,33 +182,4 @@ function assertSameContent({ tag }: EnqueueContext, message: NewMessage, owner: 
 /** Also the key's form as a parameter of `findKeys`. */
 function identityOf({ scope, lane, target, dedupe }: NewMessage): string | undefined {
   return dedupe === null ? undefined : JSON.stringify([scope, lane, target, dedupe.key])
-}
-
-function messageParams(message: NewMessage, now: number): SqlValue[] {
-  return [
-    message.scope, message.lane, message.target, message.type, message.key, message.contentType,
-    JSON.stringify(message.headers), message.dedupe?.key ?? null, message.maxAttempts, dueAt(message.due, now), now,
-    message.payload,
-  ]
-}
-
-function dueAt(due: NewMessage['due'], now: number): number | null {
-  if (due === null) return null
-  return 'at' in due ? due.at : Math.min(now + due.inMs, MAX_TIME)
-}
-
-function* batches<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let from = 0; from < items.length;) {
-    const size = BATCHES.find((rows) => rows <= items.length - from) ?? 1
-    yield items.slice(from, from + size)
-    from += size
-  }
-}
-
-function placeholders(first: number, count: number): string {
-  return Array.from({ length: count }, (_, index) => `?${first + index}`).join(', ')
-}
-
-function seqOf(row: SqlRow): bigint {
-  return BigInt(row['seq'] as bigint)
 }

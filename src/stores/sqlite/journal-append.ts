@@ -16,7 +16,7 @@ import { idempotencyConflict, sequenceConflict, streamExhausted } from '../../jo
 import type { AppendResult, EventPlace, NewBatch } from '../../journal/event.js'
 import { formatMessageId } from '../../outbox/message-id.js'
 import type { WaybillError } from '../../core/errors.js'
-import type { AssignedNumbers } from './enqueue.js'
+import type { AssignedNumbers } from './outbox-insert.js'
 import { toBytes } from './outbox-rows.js'
 import type { Tables } from './tables.js'
 

@@ -16,7 +16,7 @@ import type { AppendResult, JournalEvent, NewBatch, StreamName, StreamSummary } 
 import { parseMessageId } from '../../outbox/message-id.js'
 import type { Migration } from '../../sql/migrations.js'
 import type { SqliteDatabase } from './database.js'
-import type { AssignedNumbers } from './enqueue.js'
+import type { AssignedNumbers } from './outbox-insert.js'
 import { mayBeExhausted, toWaybillError } from './errors.js'
 import { appendStatements, appendSteps, type AppendStatements } from './journal-append.js'
 import {

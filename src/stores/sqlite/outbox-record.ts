@@ -60,7 +60,8 @@ export function recordClaim(
   const id = row?.['id'] as bigint
   const fromLog = taken.filter(({ inLog }) => inLog).map(({ seq }) => seq)
   const fromDue = taken.filter(({ inLog }) => !inLog).map(({ seq }) => seq)
-  if (fromLog.length > 0) query(sql.takeLog, jsonOf(fromLog), id)
+  const all = jsonOf(sequences)
+  if (fromLog.length > 0) query(sql.takeLog, fromDue.length === 0 ? all : jsonOf(fromLog), id)
   if (fromDue.length > 0) {
     query(sql.takeDue, jsonOf(fromDue), id)
     query(sql.dropDue, jsonOf(fromDue))
@@ -68,7 +69,7 @@ export function recordClaim(
   const lines = taken.flatMap(({ line }) => (
     line === undefined ? [] : [{ scope: line.scope, key: line.key, held: line.key === '' ? 0 : 1 }]))
   arrangeLines(query, sql, request, lines, now)
-  const messages = readMessages(query, sql, taken, claimedMessage(claim, token))
+  const messages = readMessages(query, sql, taken, all, claimedMessage(claim, token))
   return { token, leaseExpiresAt, suspect, ordering, messages }
 }
 
@@ -76,13 +77,17 @@ type Show = (candidate: Candidate, body: SqlRow, past: SqlRow | undefined) => Ou
 
 /** In the order of `taken`: sorting in SQLite would carry the payloads along. */
 function readMessages(
-  query: SqliteQuery, sql: RecordStatements, taken: readonly Candidate[], show: Show,
+  query: SqliteQuery, sql: RecordStatements, taken: readonly Candidate[], sequences: string, show: Show,
 ): readonly OutboxMessage[] {
   const pasts = readPasts(query, sql, taken)
-  const bodies = new Map(query(sql.bodies, jsonOf(taken.map(({ seq }) => seq))).map((row) => [row['seq'], row]))
-  return taken.map((candidate) => {
+  const bodies = query(sql.bodies, sequences)
+  // SQLite answers in the order asked, but does not promise it.
+  let bySeq: Map<unknown, SqlRow> | undefined
+  return taken.map((candidate, place) => {
     const { seq } = candidate
-    const body = bodies.get(seq)
+    const next = bodies[place]
+    const body = next?.['seq'] === seq ? next
+      : (bySeq ??= new Map(bodies.map((row) => [row['seq'], row]))).get(seq)
     if (body === undefined) throw new WaybillError('CORRUPT', `message ${seq} is claimed and does not exist`)
     return show(candidate, body, pasts.get(seq))
   })
@@ -94,13 +99,15 @@ function readMessages(
  */
 function claimedMessage(claim: ClaimRecord, token: string): Show {
   const { tag, request: { lane, target, consumer }, leaseExpiresAt, now } = claim
+  const fieldsOf = bodyFields()
   return ({ seq, at, attempts, inLog }, body, past) => {
-    const [scope, type, key, contentType, headers, dedupeKey, maxAttempts, createdAt] =
-      JSON.parse(body['fields'] as string) as BodyFields
+    const [scope, type, key, contentType, headers, dedupeKey, maxAttempts, createdAt] = fieldsOf(body['fields'])
     const redrivenAt = past?.['redriven_at'] ?? null
     return {
       id: formatMessageId(tag, seq), scope, lane, target, type, key: key ?? undefined,
-      payload: toBytes(body['payload']), contentType, headers: JSON.parse(headers) as Record<string, string>,
+      payload: toBytes(body['payload']), contentType,
+      // Never shared: handlers may change theirs.
+      headers: headers === '{}' ? {} : JSON.parse(headers) as Record<string, string>,
       dedupeKey: dedupeKey ?? undefined, status: 'claimed',
       // A log row stands at the running maximum; what it shows is its own time.
       availableAt: inLog ? createdAt : at,
@@ -108,6 +115,16 @@ function claimedMessage(claim: ClaimRecord, token: string): Show {
       lastError: (past?.['last_error'] ?? undefined) as string | undefined,
       redrivenAt: redrivenAt === null ? undefined : Number(redrivenAt), createdAt, updatedAt: now,
     }
+  }
+}
+
+/** Neighbours that were enqueued together mostly have equal fields; parsing takes 0.6 µs, comparing at most 0.1. */
+function bodyFields(): (text: unknown) => BodyFields {
+  let before: { readonly text: string; readonly fields: BodyFields } | undefined
+  return (given) => {
+    const text = given as string
+    if (before?.text !== text) before = { text, fields: JSON.parse(text) as BodyFields }
+    return before.fields
   }
 }
 

@@ -22,8 +22,11 @@ export function settleStatements(t: Tables) {
     // One row that JSON.parse unfolds: handing 500 rows of five columns to JavaScript takes longer than
     // finding them.
     openMessages: `select json_group_array(json_array(j.key, c.attempts, m.max_attempts, m.scope,
-  m.dedupe_key is not null, c.key)) as open
+  m.dedupe_key is not null, c.key, c.available_at is not null)) as open
 ${claimedOf}j.value join ${t.outbox_message} m on m.seq = c.seq where c.claim = ?2`,
+    // Straight from the log, in no line and without a dedupe key: delivered, nothing is left of them but their rows.
+    countPlain: `select count(*) as n ${claimedOf}j.value join ${t.outbox_message} m on m.seq = c.seq
+where c.claim = ?2 and c.key is null and c.available_at is null and m.dedupe_key is null`,
     deliver: `insert into ${t.outbox_delivered} (seq, delivered_at, attempts, available_at)
 select c.seq, ?2, c.attempts, c.available_at ${claimedOf}j.value`,
     bury: burySql(t, `${claimedOf}j.value`, '?2'),
@@ -64,6 +67,7 @@ export interface SettleContext {
 /** A row of `openMessages`. */
 type OpenMessage = readonly [
   place: number, attempts: number, maxAttempts: number, scope: string, deduped: 0 | 1, key: string | null,
+  hasPast: 0 | 1,
 ]
 
 /** A message of this claim with the outcome that the call has for it. */
@@ -74,6 +78,8 @@ interface Ending {
   readonly scope: string
   /** Of its ordered line. */
   readonly key: string | null
+  /** It did not come straight from the log, so it may have failed, or have been redriven. */
+  readonly hasPast: boolean
   readonly outcome: SettleOutcome
   readonly answer: SettleAnswer
 }
@@ -84,24 +90,45 @@ export function settle(query: SqliteQuery, context: SettleContext, request: Sett
   const [claim] = query(sql.claimByToken, request.token)
   if (claim === undefined) return answers
   // The first outcome for a message counts; a second one finds it no longer in the claim.
-  const places = new Map<bigint, number>()
+  const ids = new Set<string>()
+  const asked: { readonly seq: bigint; readonly place: number }[] = []
   request.outcomes.forEach(({ id }, place) => {
-    const seq = parseMessageId(tag, id)
-    if (seq !== undefined && !places.has(seq)) places.set(seq, place)
+    const seq = ids.has(id) ? undefined : parseMessageId(tag, id)
+    ids.add(id)
+    if (seq !== undefined) asked.push({ seq, place })
   })
-  const asked = [...places]
-  const [found] = query(sql.openMessages, jsonOf(asked.map(([seq]) => seq)), claim['id'] as bigint)
+  const sequences = jsonOf(asked.map(({ seq }) => seq))
+  if (request.scope === undefined && request.outcomes.every(({ kind }) => kind === 'ack')
+    && deliverPlain(query, context, claim, sequences, asked.length)) {
+    for (const { place } of asked) answers[place] = 'delivered'
+    return answers
+  }
+  const [found] = query(sql.openMessages, sequences, claim['id'] as bigint)
   const endings: Ending[] = []
   for (const open of JSON.parse(found?.['open'] as string) as OpenMessage[]) {
-    const [seq, place] = asked[open[0]] ?? [0n, -1]
+    const { seq, place } = asked[open[0]] ?? { seq: 0n, place: -1 }
     const outcome = request.outcomes[place]
     if (outcome === undefined || (request.scope !== undefined && open[3] !== request.scope)) continue
     const ending = endingOf(seq, open, outcome)
     answers[place] = ending.answer
     endings.push(ending)
   }
-  if (endings.length > 0) apply(query, context, claim, endings)
+  if (endings.length > 0) {
+    apply(query, context, claim, endings, endings.length === asked.length ? sequences : sequencesOf(endings))
+  }
   return answers
+}
+
+/** What most settles are, without looking at each message; false, and nothing done, when one needs more than that. */
+function deliverPlain(
+  query: SqliteQuery, context: SettleContext, claim: SqlRow, sequences: string, count: number,
+): boolean {
+  const [plain] = query(context.sql.countPlain, sequences, claim['id'] as bigint)
+  if (count === 0 || Number(plain?.['n']) !== count) return false
+  if (context.retainDelivered) query(context.sql.deliver, sequences, context.now)
+  else query(context.sql.removeMessages, sequences)
+  leave(query, context.sql, claim, sequences, count)
+  return true
 }
 
 /** The new expiry, or null when the claim is gone or has no open message of this scope. */
@@ -116,14 +143,16 @@ export function extend(
 }
 
 function endingOf(
-  seq: bigint, [, attempts, maxAttempts, scope, deduped, key]: OpenMessage, outcome: SettleOutcome,
+  seq: bigint, [, attempts, maxAttempts, scope, deduped, key, hasPast]: OpenMessage, outcome: SettleOutcome,
 ): Ending {
   const answer = outcome.kind === 'ack' ? 'delivered' : outcome.kind === 'release' ? 'released'
     : outcome.kind === 'dead' || attempts >= maxAttempts ? 'dead_lettered' : 'requeued'
-  return { seq, attempts, scope, key, deduped: deduped === 1, outcome, answer }
+  return { seq, attempts, scope, key, deduped: deduped === 1, hasPast: hasPast === 1, outcome, answer }
 }
 
-function apply(query: SqliteQuery, context: SettleContext, claim: SqlRow, endings: readonly Ending[]): void {
+function apply(
+  query: SqliteQuery, context: SettleContext, claim: SqlRow, endings: readonly Ending[], sequences: string,
+): void {
   const { sql, now } = context
   const withAnswer = (...answers: readonly SettleAnswer[]): readonly Ending[] =>
     endings.filter(({ answer }) => answers.includes(answer))
@@ -141,25 +170,35 @@ function apply(query: SqliteQuery, context: SettleContext, claim: SqlRow, ending
     `[${seq},${dueAt(outcome, now)},${answer === 'released' ? `1,${String(claim['suspect'])}` : '0,0'}]`))
   if (rows.length > 0) query(sql.requeue, `[${rows.join(',')}]`, now)
   const delivered = withAnswer('delivered')
-  if (delivered.length > 0) deliver(query, context, delivered)
-  query(sql.forget, sequencesOf(endings))
-  const open = Number(claim['open']) - endings.length
-  if (open === 0) query(sql.closeClaim, claim['id'] as bigint)
-  else query(sql.shrinkClaim, claim['id'] as bigint, open)
+  if (delivered.length > 0) {
+    deliver(query, context, delivered, delivered.length === endings.length ? sequences : sequencesOf(delivered))
+  }
+  leave(query, sql, claim, sequences, endings.length)
   const lines = endings.flatMap(({ scope, key }) => (key === null ? [] : [{ scope, key, held: -1 }]))
   arrangeLines(query, sql, { lane: claim['lane'] as string, target: claim['target'] as string }, lines, now)
 }
 
-function deliver(query: SqliteQuery, context: SettleContext, delivered: readonly Ending[]): void {
+/** So many messages are open in the claim no more; with the last of them it ends. */
+function leave(query: SqliteQuery, sql: SettleStatements, claim: SqlRow, sequences: string, count: number): void {
+  query(sql.forget, sequences)
+  const open = Number(claim['open']) - count
+  if (open === 0) query(sql.closeClaim, claim['id'] as bigint)
+  else query(sql.shrinkClaim, claim['id'] as bigint, open)
+}
+
+function deliver(
+  query: SqliteQuery, context: SettleContext, delivered: readonly Ending[], sequences: string,
+): void {
   const { sql, now, retainDelivered } = context
   const deduped = delivered.filter((ending) => ending.deduped)
   if (deduped.length > 0) query(sql.leaveKeys, sequencesOf(deduped), now)
-  if (retainDelivered) query(sql.deliver, sequencesOf(delivered), now)
-  else {
-    query(sql.removeFailures, sequencesOf(delivered))
-    query(sql.removeRedriven, sequencesOf(delivered))
-    query(sql.removeMessages, sequencesOf(delivered))
+  if (retainDelivered) return void query(sql.deliver, sequences, now)
+  const withPast = delivered.filter(({ hasPast }) => hasPast)
+  if (withPast.length > 0) {
+    query(sql.removeFailures, sequencesOf(withPast))
+    query(sql.removeRedriven, sequencesOf(withPast))
   }
+  query(sql.removeMessages, sequences)
 }
 
 /** Null: at once, in its old place. */

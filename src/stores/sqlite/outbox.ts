@@ -17,12 +17,13 @@ import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/mess
 import type { Migration } from '../../sql/migrations.js'
 import type { SqliteQuery } from '../../sql/sqlite-connection.js'
 import type { SqliteDatabase } from './database.js'
-import { enqueueStatements, enqueueSteps, type AssignedNumbers, type EnqueueStatements } from './enqueue.js'
+import { enqueueStatements, enqueueSteps, type EnqueueStatements } from './enqueue.js'
 import { mayBeExhausted, toWaybillError } from './errors.js'
 import { laneStatements, readSettings, setPaused, type LaneStatements } from './lanes.js'
 import { migrate, stateSql, tagOf } from './migrate.js'
 import { claim, claimStatements, isAnythingDue, type ClaimContext, type ClaimStatements } from './outbox-claim.js'
 import { deadStatements, failures, resolveDead, type DeadStatements } from './outbox-dead.js'
+import type { AssignedNumbers } from './outbox-insert.js'
 import { purge, purgeStatements, type PurgeStatements } from './outbox-purge.js'
 import { get, list, readStatements, stats, type ReadStatements } from './outbox-read.js'
 import { extend, settle, settleStatements, type SettleStatements } from './outbox-settle.js'
@@ -71,7 +72,7 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
     this.database.assertOpen()
     const run = <T>(steps: SqlSteps<T>): Promise<T> => runSteps(tx, steps)
     try {
-      return await run(this.#enqueueSteps(messages))
+      return await run(this.#enqueueSteps(messages, false))
     } catch (error) {
       const translated = toWaybillError(error)
       if (mayBeExhausted(translated)) await run(this.#refuseExhausted())
@@ -83,7 +84,7 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
   enqueueManySync(tx: SyncSqlExecutor, messages: readonly NewMessage[]): readonly EnqueueResult[] {
     this.database.assertOpen()
     try {
-      return runStepsSync(tx, this.#enqueueSteps(messages))
+      return runStepsSync(tx, this.#enqueueSteps(messages, true))
     } catch (error) {
       const translated = toWaybillError(error)
       if (mayBeExhausted(translated)) runStepsSync(tx, this.#refuseExhausted())
@@ -196,12 +197,13 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
     return { sql: this.#read, tag, now: this.database.now() }
   }
 
-  * #enqueueSteps(messages: readonly NewMessage[]): SqlSteps<readonly EnqueueResult[]> {
+  * #enqueueSteps(messages: readonly NewMessage[], isSync: boolean): SqlSteps<readonly EnqueueResult[]> {
     if (messages.length === 0) return []
     // Read in the caller's transaction the first time, so that enqueuing alone opens no connection.
     const tag = this.#tag ?? this.#checked(yield { text: stateSql(this.database), params: [] })
     return yield* enqueueSteps({
       sql: this.#enqueue, tag, now: this.database.now(), sequenceName: this.#sequenceName, numbers: this.#numbers,
+      isSync,
     }, messages)
   }
 
