@@ -8,8 +8,8 @@ const FULL = {
   history: 200_000, memory: 1_000_000, sqlite: 30_000, sharedBuffers: '1GB',
 }
 const QUICK = {
-  rounds: 5, shortRounds: 7, transactions: 400, peerTransactions: 50, bulks: 4, drain: 4_000, ordered: 1_000,
-  slowDrain: 50, latency: 20, backlog: 5_000, claimRounds: 11, everyMode: false, history: 10_000, memory: 100_000,
+  rounds: 5, shortRounds: 7, transactions: 400, peerTransactions: 50, bulks: 4, drain: 7_000, ordered: 1_000,
+  slowDrain: 50, latency: 20, backlog: 5_000, claimRounds: 11, everyMode: false, history: 10_000, memory: 250_000,
   sqlite: 5_000, sharedBuffers: '256MB',
 }
 const SMOKE = {
