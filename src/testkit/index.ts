@@ -9,9 +9,8 @@ export { journalCases, journalStoreSuite } from './journal-suite/index.js'
 export type { JournalSkip, JournalSuiteOptions, OpenedJournal, OpenJournalSettings } from './journal-suite/options.js'
 export { scopedJournalOpen, scopedJournalSkips } from './journal-suite/scoped-open.js'
 export { outboxCases, outboxStoreSuite } from './outbox-suite/index.js'
-export type {
-  Isolation, OpenedOutbox, OpenSettings, OpenTransaction, OutboxSkip, OutboxSuiteOptions,
-} from './outbox-suite/options.js'
+export type { OpenedOutbox, OpenSettings, OutboxSkip, OutboxSuiteOptions } from './outbox-suite/options.js'
+export type { Isolation, OpenTransaction } from './open-transactions.js'
 export { scopedOpen, scopedSkips } from './outbox-suite/scoped-open.js'
 export { forEachSeed, seededRandom, type SeededRandom } from './random.js'
 export { TestClock } from './test-clock.js'

@@ -6,8 +6,8 @@ import type { EventPlace, JournalEvent, JournalEventDraft } from '../../journal/
 import { Journal, type AppendToOptions, type JournalOptions } from '../../journal/journal.js'
 import { ScopedJournalStore } from '../../journal/scoped-store.js'
 import { Outbox } from '../../outbox/outbox.js'
+import { OpenTransactions, type Isolation, type OpenTransaction } from '../open-transactions.js'
 import { TestClock } from '../test-clock.js'
-import type { Isolation, OpenTransaction } from '../outbox-suite/options.js'
 import { Follower, type FollowOptions } from './follower.js'
 import type { OpenedJournal, OpenJournalSettings } from './options.js'
 
@@ -29,7 +29,7 @@ export class JournalContext {
   readonly options: ContextOptions
   readonly journal: Journal<unknown>
   readonly #others: OpenedJournal<unknown>[] = []
-  readonly #transactions = new Set<OpenTransaction<unknown>>()
+  readonly #transactions = new OpenTransactions()
 
   static async create(options: ContextOptions): Promise<JournalContext> {
     const clock = new TestClock()
@@ -73,25 +73,13 @@ export class JournalContext {
     return other
   }
 
-  /** Ends what a failed case may have left open, so that its failure does not become a hang. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#transactions].map((transaction) => transaction.rollback()))
+    await this.#transactions.rollback()
     for (const opened of [this.opened, ...this.#others]) await opened.close()
   }
 
   async begin(isolation?: Isolation): Promise<OpenTransaction<unknown>> {
-    const opened = await this.opened.begin(isolation)
-    const end = (how: () => Promise<void>): Promise<void> => {
-      this.#transactions.delete(opened)
-      return how()
-    }
-    this.#transactions.add(opened)
-    return {
-      tx: opened.tx,
-      commit: () => end(() => opened.commit()),
-      rollback: () => end(() => opened.rollback()),
-      ...(opened.savepoint && { savepoint: opened.savepoint.bind(opened) }),
-    }
+    return this.#transactions.track(await this.opened.begin(isolation))
   }
 
   async appendIn(

@@ -7,8 +7,7 @@
  *
  * journalStoreSuite({ test, open: (settings) => openMyJournal(settings) })
  */
-import assert from 'node:assert/strict'
-import { note } from '../note.js'
+import { registerStoreSuite } from '../store-suite.js'
 import { appendCases } from './append.js'
 import { basicCases } from './basic.js'
 import type { JournalCase } from './case.js'
@@ -20,7 +19,7 @@ import { eventStoreCases } from './event-store.js'
 import { expectedCases } from './expected.js'
 import { historyCases } from './histories.js'
 import { idempotencyCases } from './idempotency.js'
-import type { JournalSkip, JournalSuiteOptions } from './options.js'
+import type { JournalSuiteOptions } from './options.js'
 import { payloadCases } from './payload.js'
 import { pointerCases } from './pointer.js'
 import { raceCases } from './race.js'
@@ -48,51 +47,10 @@ export function journalStoreSuite<Tx>(options: JournalSuiteOptions<Tx>): void {
     histories: options.histories ?? 25,
     seed: options.seed ?? 1,
   }
-  const skip = options.skip ?? []
-  const manifests: string[] = []
-  // Bodies take rest arguments, because jest and mocha expect of one with a parameter that it calls back.
-  options.test('suite-1 every skip names a case and gives a reason', async (...[testContext]) => {
-    note(testContext, 'contract', 'journal')
-    checkSkips(skip)
+  registerStoreSuite({
+    contract: 'journal', cases: CASES, test: options.test, skip: options.skip ?? [],
+    open: () => JournalContext.create(contextOptions),
+    missing: (each, { opened }) => (
+      each.withOutbox === true && opened.outbox === undefined ? 'this store was opened without an outbox' : undefined),
   })
-  for (const each of CASES) {
-    const reason = skip.find((entry) => entry.case === each.id)?.reason
-    if (reason !== undefined) {
-      const name = `${each.id} ${each.title} [skipped: ${reason}]`
-      options.test(name, async (...[testContext]) => note(testContext, 'note', `skipped: ${reason}`))
-      continue
-    }
-    const name = `${each.id} ${each.title}`
-    options.test(name, (...[testContext]) => runCase(each, contextOptions, manifests, testContext))
-  }
-  options.test('suite-2 the manifest did not change during the run', async () => {
-    assert.ok(new Set(manifests).size <= 1, `capabilities changed: ${[...new Set(manifests)].join(' then ')}`)
-  })
-}
-
-async function runCase(
-  each: JournalCase, options: ContextOptions, manifests: string[], testContext: unknown,
-): Promise<void> {
-  const context = await JournalContext.create(options)
-  try {
-    manifests.push(JSON.stringify(context.store.capabilities))
-    if (each.withOutbox === true && context.opened.outbox === undefined) {
-      return note(testContext, 'note', 'nothing to check: this store was opened without an outbox')
-    }
-    const isSerial = each.concurrent === true && !context.store.capabilities.concurrentTransactions
-    if (!isSerial) return await each.run(context)
-    const form = each.serial === undefined ? 'nothing to check' : 'in serial form'
-    note(testContext, 'note', `${form}: this store has one writing transaction at a time`)
-    await each.serial?.(context)
-  } finally {
-    await context.close()
-  }
-}
-
-function checkSkips(skip: readonly JournalSkip[]): void {
-  for (const { case: id, reason } of skip) {
-    assert.ok(CASES.some((each) => each.id === id), `skip names no case: ${id}`)
-    assert.ok(reason.trim() !== '', `skip of ${id} gives no reason`)
-  }
-  assert.equal(new Set(skip.map((entry) => entry.case)).size, skip.length, 'a case is skipped twice')
 }

@@ -2,7 +2,8 @@
 import type { Clock } from '../../core/environment.js'
 import type { JournalStore } from '../../journal/contract.js'
 import type { OutboxStore } from '../../outbox/contract.js'
-import type { Isolation, OpenTransaction } from '../outbox-suite/options.js'
+import type { Isolation, OpenTransaction } from '../open-transactions.js'
+import type { RunnerTest, SuiteSkip } from '../store-suite.js'
 
 export interface OpenJournalSettings {
   /** Absent: the store's own clock. */
@@ -20,15 +21,11 @@ export interface OpenedJournal<Tx> {
   close(): Promise<void>
 }
 
-export interface JournalSkip {
-  /** The case's id. */
-  readonly case: string
-  readonly reason: string
-}
+export type JournalSkip = SuiteSkip
 
 export interface JournalSuiteOptions<Tx> {
   /** The runner's own `test`, as for `outboxStoreSuite`. */
-  readonly test: (name: string, body: (testContext?: unknown) => Promise<void>) => void
+  readonly test: RunnerTest
   open(settings: OpenJournalSettings): Promise<OpenedJournal<Tx>>
   /** Cases that this store cannot pass. A skip that names no case, or gives no reason, fails. */
   readonly skip?: readonly JournalSkip[]

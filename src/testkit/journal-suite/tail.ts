@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { EventPlace } from '../../journal/event.js'
 import { forEachSeed } from '../random.js'
-import type { OpenTransaction } from '../outbox-suite/options.js'
+import type { OpenTransaction } from '../open-transactions.js'
 import type { JournalCase } from './case.js'
 import { idsOf, type JournalContext } from './context.js'
 

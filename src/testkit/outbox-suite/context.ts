@@ -7,8 +7,9 @@ import type { OutboxClaim, OutboxStore, SettleAnswer, SettleOutcome } from '../.
 import type { EnqueueResult, OutboxMessage, OutboxMessageDraft } from '../../outbox/message.js'
 import { Outbox, type ClaimOptions, type OutboxOptions } from '../../outbox/outbox.js'
 import { ScopedOutboxStore } from '../../outbox/scoped-store.js'
+import { OpenTransactions, type Isolation, type OpenTransaction } from '../open-transactions.js'
 import { TestClock } from '../test-clock.js'
-import type { Isolation, OpenedOutbox, OpenSettings, OpenTransaction } from './options.js'
+import type { OpenedOutbox, OpenSettings } from './options.js'
 
 export const LANE = 'orders'
 export const TARGET = 'mailer'
@@ -34,7 +35,7 @@ export class OutboxContext {
   readonly opened: OpenedOutbox<unknown>
   readonly options: ContextOptions
   readonly #others: OpenedOutbox<unknown>[] = []
-  readonly #transactions = new Set<OpenTransaction<unknown>>()
+  readonly #transactions = new OpenTransactions()
 
   static async create(options: ContextOptions, settings: CaseSettings = {}): Promise<OutboxContext> {
     const clock = new TestClock()
@@ -76,25 +77,13 @@ export class OutboxContext {
     return other
   }
 
-  /** Ends what a failed case may have left open, so that its failure does not become a hang. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#transactions].map((transaction) => transaction.rollback()))
+    await this.#transactions.rollback()
     for (const opened of [this.opened, ...this.#others]) await opened.close()
   }
 
   async begin(isolation?: Isolation): Promise<OpenTransaction<unknown>> {
-    const opened = await this.opened.begin(isolation)
-    const end = (how: () => Promise<void>): Promise<void> => {
-      this.#transactions.delete(opened)
-      return how()
-    }
-    this.#transactions.add(opened)
-    return {
-      tx: opened.tx,
-      commit: () => end(() => opened.commit()),
-      rollback: () => end(() => opened.rollback()),
-      ...(opened.savepoint && { savepoint: opened.savepoint.bind(opened) }),
-    }
+    return this.#transactions.track(await this.opened.begin(isolation))
   }
 
   enqueueIn(

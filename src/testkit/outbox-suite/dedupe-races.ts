@@ -4,7 +4,7 @@ import { isWaybillError } from '../../core/errors.js'
 import type { EnqueueResult } from '../../outbox/message.js'
 import type { OutboxCase } from './case.js'
 import { draftOf, idsOf, only, outcomeOf, rejectsWith, type OutboxContext } from './context.js'
-import type { Isolation } from './options.js'
+import type { Isolation } from '../open-transactions.js'
 
 const KEY = { dedupeKey: 'order-7' }
 const OTHER = { ...KEY, payload: 'other' }

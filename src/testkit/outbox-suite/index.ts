@@ -7,8 +7,7 @@
  *
  * outboxStoreSuite({ test, open: (settings) => openMyStore(settings) })
  */
-import assert from 'node:assert/strict'
-import { note } from '../note.js'
+import { registerStoreSuite } from '../store-suite.js'
 import type { OutboxCase } from './case.js'
 import { basicCases } from './basic.js'
 import { clockCases } from './clock.js'
@@ -21,7 +20,7 @@ import { faultCases } from './fault.js'
 import { historyCases } from './histories.js'
 import { inspectCases } from './inspect.js'
 import { lateCases } from './late.js'
-import type { OutboxSkip, OutboxSuiteOptions } from './options.js'
+import type { OutboxSuiteOptions } from './options.js'
 import { orderCases } from './order.js'
 import { orderHistoryCases } from './order-histories.js'
 import { payloadCases } from './payload.js'
@@ -52,48 +51,8 @@ export function outboxStoreSuite<Tx>(options: OutboxSuiteOptions<Tx>): void {
     histories: options.histories ?? 25,
     seed: options.seed ?? 1,
   }
-  const skip = options.skip ?? []
-  const manifests: string[] = []
-  // Bodies take rest arguments, because jest and mocha expect of one with a parameter that it calls back.
-  options.test('suite-1 every skip names a case and gives a reason', async (...[testContext]) => {
-    note(testContext, 'contract', 'outbox')
-    checkSkips(skip)
+  registerStoreSuite({
+    contract: 'outbox', cases: CASES, test: options.test, skip: options.skip ?? [],
+    open: (each) => OutboxContext.create(contextOptions, each.settings),
   })
-  for (const each of CASES) {
-    const reason = skip.find((entry) => entry.case === each.id)?.reason
-    if (reason !== undefined) {
-      const name = `${each.id} ${each.title} [skipped: ${reason}]`
-      options.test(name, async (...[testContext]) => note(testContext, 'note', `skipped: ${reason}`))
-      continue
-    }
-    const name = `${each.id} ${each.title}`
-    options.test(name, (...[testContext]) => runCase(each, contextOptions, manifests, testContext))
-  }
-  options.test('suite-2 the manifest did not change during the run', async () => {
-    assert.ok(new Set(manifests).size <= 1, `capabilities changed: ${[...new Set(manifests)].join(' then ')}`)
-  })
-}
-
-async function runCase(
-  each: OutboxCase, options: ContextOptions, manifests: string[], testContext: unknown,
-): Promise<void> {
-  const context = await OutboxContext.create(options, each.settings)
-  try {
-    manifests.push(JSON.stringify(context.store.capabilities))
-    const isSerial = each.concurrent === true && !context.store.capabilities.concurrentTransactions
-    if (!isSerial) return await each.run(context)
-    const form = each.serial === undefined ? 'nothing to check' : 'in serial form'
-    note(testContext, 'note', `${form}: this store has one writing transaction at a time`)
-    await each.serial?.(context)
-  } finally {
-    await context.close()
-  }
-}
-
-function checkSkips(skip: readonly OutboxSkip[]): void {
-  for (const { case: id, reason } of skip) {
-    assert.ok(CASES.some((each) => each.id === id), `skip names no case: ${id}`)
-    assert.ok(reason.trim() !== '', `skip of ${id} gives no reason`)
-  }
-  assert.equal(new Set(skip.map((entry) => entry.case)).size, skip.length, 'a case is skipped twice')
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { forEachSeed } from '../random.js'
 import type { OutboxCase } from './case.js'
 import { idsOf, type OutboxContext } from './context.js'
-import type { OpenTransaction } from './options.js'
+import type { OpenTransaction } from '../open-transactions.js'
 
 export const lateCases: readonly OutboxCase[] = [
   {

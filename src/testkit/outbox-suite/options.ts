@@ -1,14 +1,14 @@
 /** What the caller of the outbox suite hands in. */
 import type { Clock } from '../../core/environment.js'
 import type { OutboxStore } from '../../outbox/contract.js'
+import type { Isolation, OpenTransaction } from '../open-transactions.js'
+import type { RunnerTest, SuiteSkip } from '../store-suite.js'
 
 export interface OpenSettings {
   /** Absent: the store's own clock. */
   readonly now?: Clock
   readonly retainDeliveredMs?: number
 }
-
-export type Isolation = 'read committed' | 'repeatable read'
 
 /** A store of its own for one case: migrated, empty, seen by nobody else. */
 export interface OpenedOutbox<Tx> {
@@ -19,26 +19,14 @@ export interface OpenedOutbox<Tx> {
   close(): Promise<void>
 }
 
-export interface OpenTransaction<Tx> {
-  readonly tx: Tx
-  commit(): Promise<void>
-  rollback(): Promise<void>
-  /** Where the database has savepoints. */
-  savepoint?(): Promise<{ rollback(): Promise<void> }>
-}
-
-export interface OutboxSkip {
-  /** The case's id. */
-  readonly case: string
-  readonly reason: string
-}
+export type OutboxSkip = SuiteSkip
 
 export interface OutboxSuiteOptions<Tx> {
   /**
    * The runner's own `test`, of vitest, node:test, jest or mocha. The suite needs nothing else of the runner;
    * notes, such as why a case ran in its serial form, go to the runner's test context where it has one.
    */
-  readonly test: (name: string, body: (testContext?: unknown) => Promise<void>) => void
+  readonly test: RunnerTest
   open(settings: OpenSettings): Promise<OpenedOutbox<Tx>>
   /** Cases that this store cannot pass. A skip that names no case, or gives no reason, fails. */
   readonly skip?: readonly OutboxSkip[]

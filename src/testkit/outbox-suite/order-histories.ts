@@ -16,7 +16,7 @@ import { ScopedOutboxStore } from '../../outbox/scoped-store.js'
 import { forEachSeed, type SeededRandom } from '../random.js'
 import type { OutboxCase } from './case.js'
 import { only, type DraftPart, type OutboxContext } from './context.js'
-import type { OpenTransaction } from './options.js'
+import type { OpenTransaction } from '../open-transactions.js'
 
 const STEPS = 40
 const KEYS = 3
