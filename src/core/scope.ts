@@ -34,6 +34,11 @@ export function scopedKey(scope: ScopeId, value: string): string {
   return `scope:${Buffer.byteLength(scope)}:${scope}:${value}`
 }
 
+/** The scope of a view, which is a scope of its own inside another view's. @throws VALIDATION. */
+export function nestedScope(outer: ScopeId | undefined, scope: string): ScopeId {
+  return outer === undefined ? scopeId(scope) : scopeId(scopedKey(outer, scopeId(scope)))
+}
+
 /** The value behind this scope's prefix, or undefined when the key belongs to another scope. */
 export function unscopedKey(scope: ScopeId, key: string): string | undefined {
   const prefix = scopedKey(scope, '')

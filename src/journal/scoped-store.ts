@@ -3,7 +3,7 @@
  * is compared in the statement itself, so a foreign stream is as unknown as one that does not exist. Views nest as
  * those of the outbox do.
  */
-import { scopedKey, scopeId, type ScopeId } from '../core/scope.js'
+import { nestedScope, type ScopeId } from '../core/scope.js'
 import type { JournalFilter, JournalStore, PageRead, StreamRead, StreamsRead } from './contract.js'
 import type { NewBatch, StreamName } from './event.js'
 
@@ -14,7 +14,7 @@ export class ScopedJournalStore<Tx> implements JournalStore<Tx> {
   constructor(inner: JournalStore<Tx>, scope: ScopeId) {
     const outer = inner instanceof ScopedJournalStore ? inner : undefined
     this.inner = outer === undefined ? inner : (outer.inner as JournalStore<Tx>)
-    this.scope = outer === undefined ? scopeId(scope) : scopeId(scopedKey(outer.scope, scopeId(scope)))
+    this.scope = nestedScope(outer?.scope, scope)
   }
 
   get capabilities(): JournalStore<Tx>['capabilities'] {

@@ -6,7 +6,7 @@
  *
  * Views nest: a view of a view is the scope `scope:<bytes>:<outer>:<inner>`.
  */
-import { scopedKey, scopeId, type ScopeId } from '../core/scope.js'
+import { nestedScope, type ScopeId } from '../core/scope.js'
 import type {
   ClaimRequest, ExtendRequest, LaneOrderings, ListFilter, OutboxSettings, OutboxStore, PauseRequest, PurgeRequest,
   ResolveDeadRequest, SettleRequest, StatsFilter,
@@ -20,7 +20,7 @@ export class ScopedOutboxStore<Tx> implements OutboxStore<Tx> {
   constructor(inner: OutboxStore<Tx>, scope: ScopeId) {
     const outer = inner instanceof ScopedOutboxStore ? inner : undefined
     this.inner = outer === undefined ? inner : (outer.inner as OutboxStore<Tx>)
-    this.scope = outer === undefined ? scopeId(scope) : scopeId(scopedKey(outer.scope, scopeId(scope)))
+    this.scope = nestedScope(outer?.scope, scope)
   }
 
   get capabilities(): OutboxStore<Tx>['capabilities'] {

@@ -5,6 +5,10 @@ export class Calls {
   readonly #open = new Set<Promise<unknown>>()
   #closed = false
 
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
   /** @throws CLOSED. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new WaybillError('CLOSED', 'this store is closed')

@@ -16,6 +16,7 @@ import type {
 import { parseMessageId } from '../../outbox/message-id.js'
 import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/message.js'
 import { arrayLiteral } from './array-literal.js'
+import { Calls } from './calls.js'
 import { translatedDatabase, translatedExecutor } from './database.js'
 import { enqueueSteps } from './enqueue.js'
 import { claimState, messageOf, toMessage } from './outbox-rows.js'
@@ -53,9 +54,8 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   #tag: string | undefined
   #stricterByDefault = false
   #removeAt = monotonicMs() + REMOVE_EVERY_MS
-  readonly #calls = new Set<Promise<unknown>>()
+  readonly #calls = new Calls()
   readonly #closing = new AbortController()
-  #closed = false
 
   constructor(database: SqlDatabase, options: PostgresOutboxOptions) {
     this.#database = translatedDatabase(database)
@@ -66,7 +66,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
 
   async enqueueMany(tx: SqlExecutor, messages: readonly NewMessage[]): Promise<readonly EnqueueResult[]> {
     if (messages.length === 0) return []
-    return this.#guard(async () => {
+    return this.#calls.run(async () => {
       // Read inside the caller's transaction: a pool of one connection must not wait for itself.
       const executor = translatedExecutor(tx)
       const tag = await this.#readTag(executor)
@@ -75,12 +75,12 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   async transaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
-    return this.#guard(() => this.#database.transaction(work))
+    return this.#calls.run(() => this.#database.transaction(work))
   }
 
   /** As `transaction`, for callers of the client itself. */
   async runTransaction<T>(work: (handle: unknown) => Promise<T>): Promise<T> {
-    return this.#guard(() => this.#database.transaction((_, handle) => work(handle)))
+    return this.#calls.run(() => this.#database.transaction((_, handle) => work(handle)))
   }
 
   /** Tells every process that listens. Best effort: a poll finds what a lost notification told. */
@@ -116,7 +116,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   async settle(request: SettleRequest): Promise<readonly SettleAnswer[]> {
-    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const tag = await this.#calls.run(() => this.#readTag(this.#database.executor))
     const { outcomes } = request
     const rows = await this.#runReadCommitted(this.#sql.settle([
       request.token,
@@ -141,7 +141,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   async get(ids: readonly string[], scope: ScopeId | undefined): Promise<readonly OutboxMessage[]> {
-    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const tag = await this.#calls.run(() => this.#readTag(this.#database.executor))
     const sequences = ids.flatMap((id) => parseMessageId(tag, id)?.toString() ?? [])
     if (sequences.length === 0) return []
     const rows = await this.#run(this.#sql.get([arrayLiteral(sequences), scope ?? null]))
@@ -149,7 +149,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   async list(filter: ListFilter): Promise<readonly OutboxMessage[]> {
-    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const tag = await this.#calls.run(() => this.#readTag(this.#database.executor))
     const after = filter.after === undefined ? null : parseMessageId(tag, filter.after)
     if (after === undefined) return []
     const statement = this.#sql[filter.status === undefined ? 'listAll' : LIST_BY_STATUS[filter.status]]
@@ -185,7 +185,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   async failures(id: string, scope: ScopeId | undefined): Promise<readonly FailedAttempt[]> {
-    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const tag = await this.#calls.run(() => this.#readTag(this.#database.executor))
     const sequence = parseMessageId(tag, id)
     if (sequence === undefined) return []
     const rows = await this.#run(this.#sql.failures([String(sequence), scope ?? null]))
@@ -196,7 +196,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   async resolveDead({ ids, action, scope }: ResolveDeadRequest): Promise<readonly DeadAnswer[]> {
-    const tag = await this.#guard(() => this.#readTag(this.#database.executor))
+    const tag = await this.#calls.run(() => this.#readTag(this.#database.executor))
     const sequences = ids.map((id) => parseMessageId(tag, id)?.toString())
     const rows = await this.#runReadCommitted(this.#sql.resolveDead([
       arrayLiteral(sequences.filter((sequence) => sequence !== undefined)), scope ?? null, action === 'redrive',
@@ -223,15 +223,14 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   async migrate(lanes: LaneOrderings = {}): Promise<void> {
-    await this.#guard(() => migrate(this.#database, this.#options.schema, lanes))
+    await this.#calls.run(() => migrate(this.#database, this.#options.schema, lanes))
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
+    if (this.#calls.isClosed) return
     this.#closing.abort()
     // A pool that is ended under a call would leave it waiting, or fail it without need.
-    await Promise.allSettled(this.#calls)
+    await this.#calls.close()
     await this.#database.close()
   }
 
@@ -240,7 +239,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   #run(statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return this.#guard(() => this.#database.executor.execute(statement))
+    return this.#calls.run(() => this.#database.executor.execute(statement))
   }
 
   /**
@@ -252,7 +251,7 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
     if (monotonicMs() < this.#removeAt) return
     this.#removeAt = monotonicMs() + REMOVE_EVERY_MS
     const remove = async (): Promise<void> => {
-      for (let round = 0; round < REMOVE_ROUNDS && !this.#closed; round += 1) {
+      for (let round = 0; round < REMOVE_ROUNDS && !this.#calls.isClosed; round += 1) {
         const { delivered, dedupeKeys } = await this.purge({
           deliveredOlderThanMs: retainDeliveredMs === 0 ? undefined : retainDeliveredMs,
           deadOlderThanMs: undefined, dedupeOlderThanMs: DEFAULT_DEDUPE_RETENTION_MS,
@@ -278,17 +277,6 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
       await tx.execute({ text: 'set transaction isolation level read committed', params: [] })
       return tx.execute(statement)
     })
-  }
-
-  async #guard<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new WaybillError('CLOSED', 'this store is closed')
-    const call = work()
-    this.#calls.add(call)
-    try {
-      return await call
-    } finally {
-      this.#calls.delete(call)
-    }
   }
 
   async #readTag(executor: SqlExecutor): Promise<string> {
