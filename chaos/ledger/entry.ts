@@ -2,19 +2,10 @@
 import { execFileSync } from 'node:child_process'
 import { arch, availableParallelism, platform, release, totalmem } from 'node:os'
 
-export interface LedgerEntry {
-  /** ISO, UTC, to the second. */
-  readonly date: string
-  /** With `+` when there were changes that are not in it. */
-  readonly commit: string
-  readonly run: string
-  readonly size: string
-  readonly seed: number
-  readonly store: string
-  readonly version: string
+/** What is counted of a run. */
+export interface RunCounts {
   readonly verdict: 'valid' | 'invalid' | 'unknown'
   readonly messages: number
-  readonly kills: Readonly<Record<string, number>>
   readonly restarts: number
   readonly pauses: number
   readonly lostReplies: number
@@ -23,10 +14,28 @@ export interface LedgerEntry {
   readonly receiverFaults: number
   readonly duplicates: number
   readonly deadLetters: number
+  /** The slowest delivery, counted from its commit or from the last planned fault. */
   readonly recoveryMs: number
   /** Unplanned: the machine was too slow for a moment. */
   readonly stalls: number
   readonly seconds: number
+}
+
+/** The same on one store. */
+export interface StoreCounts extends RunCounts {
+  readonly store: string
+  readonly version: string
+  readonly kills: Readonly<Record<string, number>>
+}
+
+export interface LedgerEntry extends StoreCounts {
+  /** ISO, UTC, to the second. */
+  readonly date: string
+  /** With `+` when there were changes that are not in it. */
+  readonly commit: string
+  readonly run: string
+  readonly size: string
+  readonly seed: number
   readonly machine: string
 }
 

@@ -1,32 +1,17 @@
 /** What a run says of itself: counts, and the verdict on all of it. */
 import type { Verdict, Violation } from 'waybill/testkit'
+import type { RunCounts, StoreCounts } from '../ledger/entry.js'
 import type { OutboxRunResult } from './outbox-run.js'
 import { LANE_NAMES } from './plan.js'
 import type { Stage } from './stage.js'
 
-export interface StoreSummary {
+export interface StoreSummary extends StoreCounts {
   readonly store: Stage['store']
-  readonly version: string
-  readonly verdict: Verdict['verdict']
-  readonly messages: number
   readonly aborted: number
-  readonly deadLetters: number
-  readonly duplicates: number
   readonly decidedByTable: number
-  readonly kills: Readonly<Record<string, number>>
-  readonly pauses: number
-  readonly restarts: number
-  readonly lostReplies: number
-  readonly terminated: number
-  readonly clockSteps: number
-  readonly receiverFaults: number
   /** Planned, but there was nobody to do it to, or the point was not reached. */
   readonly missed: number
-  /** The slowest delivery, counted from its commit or from the last fault. */
-  readonly recoveryMs: number
-  readonly stalls: number
   readonly events: number
-  readonly seconds: number
   /** Violations with their examples, gaps and problems. */
   readonly found: readonly string[]
 }
@@ -51,23 +36,10 @@ export function summaryOf(stage: Stage, result: OutboxRunResult): StoreSummary {
 }
 
 /** The last line of a run. */
-export interface Total {
-  readonly verdict: Verdict['verdict']
+export interface Total extends RunCounts {
   readonly seed: number
-  readonly messages: number
   readonly kills: number
   readonly killsByPoint: Readonly<Record<string, number>>
-  readonly restarts: number
-  readonly pauses: number
-  readonly lostReplies: number
-  readonly terminated: number
-  readonly clockSteps: number
-  readonly receiverFaults: number
-  readonly duplicates: number
-  readonly deadLetters: number
-  readonly recoveryMs: number
-  readonly stalls: number
-  readonly seconds: number
 }
 
 export function totalOf(summaries: readonly StoreSummary[], seed: number): Total {
