@@ -1,6 +1,6 @@
 /** `waybill`: what your transaction commits, the world receives. Stores and drivers are subpaths of their own. */
 export { defineConfig, type WaybillConfig } from './config.js'
-export { createWaybill, type Waybill, type WaybillOptions } from './waybill.js'
+export { createWaybill, type OffsetOptions, type Waybill, type WaybillOptions } from './waybill.js'
 export type { Store, SyncStore } from './store.js'
 
 export { jsonCodec, type Codec } from './core/codec.js'
@@ -19,7 +19,8 @@ export {
 } from './core/transport.js'
 
 export type {
-  JournalCapabilities, JournalFilter, JournalPage, JournalStore, PageRead, StreamRead, StreamsRead,
+  AgedEvents, JournalCapabilities, JournalFilter, JournalPage, JournalStore, PagesRead, PartRead, PruneRequest,
+  PruneResult, StorePage, StreamRead, StreamsRead,
 } from './journal/contract.js'
 export type { AppendOptions } from './journal/encode.js'
 export type {
@@ -30,6 +31,28 @@ export {
   Journal, type AppendToOptions, type HeadOptions, type JournalOptions, type PageOptions,
   type ReadOptions, type StreamOptions, type StreamsOptions,
 } from './journal/journal.js'
+export type {
+  DeadDraft, DeadEvent, DeadLettersRequest, GiveRequest, HeldDraft, HeldStream, HoldsRequest, JoinRequest, PartProgress,
+  ProgressStore, PublisherPart, PublishersRequest, PublisherState, PublisherSummary, RebaseRequest, RewindRequest,
+  SaveRequest, SlotMask, TakeRequest,
+} from './journal/progress.js'
+export type { Follow } from './journal/follow.js'
+export type {
+  FailurePolicy, PublishedEvent, PublisherOptions, PublishOptions, PublishToTransportOptions, Upcast,
+} from './journal/publisher-options.js'
+export {
+  JOURNAL_LANE, MANIFEST_HEADER, SEQUENCE_HEADER, STREAM_HEADER,
+} from './journal/publisher-delivery.js'
+export { Publisher } from './journal/publisher.js'
+export {
+  Publishers, type DeadEventsOptions, type PublishersOptions, type PublisherStatus, type RebaseOptions, type Replay,
+  type ReplayFrom, type ReplayOptions,
+} from './journal/publishers.js'
+export type { PublisherLag } from './journal/publisher-source.js'
+export type { FollowerLoss } from './journal/journal-followers.js'
+export type { PruneOptions, PruneReport } from './journal/retention.js'
+export { JournalOffsetStore, type JournalOffsetOptions } from './journal/journal-offset-store.js'
+export { offsetKey, type OffsetStore, type SavedOffsets } from './journal/offset-store.js'
 export type { SyncJournal } from './journal/sync-journal.js'
 export { ScopedJournalStore } from './journal/scoped-store.js'
 

@@ -4,10 +4,12 @@ import { DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
 import { assertDuration } from './core/validate.js'
 import type { Store } from './store.js'
 import { MemoryJournalStore } from './stores/memory/journal.js'
+import { MemoryOffsets, MemoryOffsetStore, SharedOffsets } from './stores/memory/offsets.js'
 import { MemoryOutboxStore } from './stores/memory/outbox.js'
+import { MemoryProgressStore } from './stores/memory/progress.js'
 import type { MemoryTransaction } from './stores/memory/transaction.js'
 
-export type { MemoryTransaction }
+export { MemoryOffsetStore, SharedOffsets, type MemoryTransaction }
 
 export interface MemoryOptions {
   /** How long delivered messages stay listed. Default one day; 0 deletes at ack. */
@@ -24,17 +26,24 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
     ...clock,
   })
   const journal = new MemoryJournalStore(outbox, clock)
+  const progress = new MemoryProgressStore(clock)
+  const offsets = new MemoryOffsets()
   return {
     name: 'memory',
     dialect: 'memory',
     outbox,
     journal,
+    progress,
+    offsets: (name) => offsets.open(name),
+    savedOffsets: offsets,
     bind: (handle) => handle,
     transaction: (work) => outbox.transaction(work),
     migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => '',
     close: async () => {
+      offsets.close()
       await journal.close()
+      await progress.close()
       await outbox.close()
     },
   }

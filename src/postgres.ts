@@ -9,10 +9,13 @@ import { pgDatabase, pgDriver, type PgClient, type PgPool } from './drivers/pg.j
 import {
   postgresJsDatabase, postgresJsDriver, type PostgresJsSql, type PostgresJsTransaction,
 } from './drivers/postgres-js.js'
+import { FencedOffsets } from './journal/fenced-offsets.js'
 import type { Store } from './store.js'
 import { diagnosePostgres } from './stores/postgres/diagnosis.js'
 import { PostgresJournalStore } from './stores/postgres/journal.js'
+import { PostgresOffsets } from './stores/postgres/offsets.js'
 import { PostgresOutboxStore } from './stores/postgres/outbox.js'
+import { PostgresProgressStore } from './stores/postgres/progress.js'
 import { migrationSql } from './stores/postgres/schema.js'
 
 export interface PostgresOptions {
@@ -61,11 +64,16 @@ function createStore<Handle>(
     'retainDeliveredMs', options.retainDeliveredMs ?? DEFAULT_RETAIN_DELIVERED_MS)
   const outbox = new PostgresOutboxStore(database, { schema, retainDeliveredMs, now: options.now })
   const journal = new PostgresJournalStore(database, { schema, now: options.now })
+  const progress = new PostgresProgressStore(database, { schema, now: options.now })
+  const offsets = new PostgresOffsets(database, { schema })
   return {
     name: 'postgres',
     dialect: 'postgres',
     outbox,
     journal,
+    progress,
+    savedOffsets: offsets,
+    offsets: (name) => new FencedOffsets(name, offsets.ledger(name)),
     bind: (handle) => driver.executor(handle),
     transaction: (work) => outbox.runTransaction((handle) => work(handle as Handle)),
     migrate: (lanes) => outbox.migrate(lanes),
@@ -74,7 +82,9 @@ function createStore<Handle>(
     listen: (onTopic, signal) => outbox.listen(onTopic, signal),
     diagnose: () => diagnosePostgres(database, { schema }),
     close: async () => {
+      await offsets.close()
       await journal.close()
+      await progress.close()
       await outbox.close()
     },
   }

@@ -4,11 +4,14 @@ import { DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
 import type { SqlExecutor } from './core/sql.js'
 import { assertDuration } from './core/validate.js'
 import { sqliteDriver, sqliteEngine, type SqliteEngineName, type SqliteHandle } from './drivers/sqlite.js'
+import { FencedOffsets } from './journal/fenced-offsets.js'
 import type { Store, SyncStore } from './store.js'
 import { openSqlite } from './stores/sqlite/database.js'
 import { diagnoseSqlite } from './stores/sqlite/diagnosis.js'
 import { SqliteJournalStore } from './stores/sqlite/journal.js'
+import { SqliteOffsetLedger, SqliteSavedOffsets } from './stores/sqlite/offsets.js'
 import { SqliteOutboxStore } from './stores/sqlite/outbox.js'
+import { SqliteProgressStore } from './stores/sqlite/progress.js'
 
 export { sqliteDriver, type SqliteEngineName, type SqliteHandle }
 
@@ -49,11 +52,15 @@ export function sqlite(options: SqliteOptions): SqliteStore {
     retainDeliveredMs: assertDuration('retainDeliveredMs', options.retainDeliveredMs ?? DEFAULT_RETAIN_DELIVERED_MS),
   })
   const journal = new SqliteJournalStore(database)
+  const progress = new SqliteProgressStore(database)
   return {
     name: 'sqlite',
     dialect: 'sqlite',
     outbox,
     journal,
+    progress,
+    savedOffsets: new SqliteSavedOffsets(database),
+    offsets: (name) => new FencedOffsets(name, new SqliteOffsetLedger(database, name)),
     bind: (handle) => driver.executor(handle),
     sync: {
       bind: (handle) => driver.executorSync(handle),
@@ -67,6 +74,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
     diagnose: () => diagnoseSqlite({ path, engine, prefix: database.prefix }),
     close: async () => {
       await journal.close()
+      await progress.close()
       await outbox.close()
     },
   }

@@ -6,6 +6,8 @@ import type { Finding } from './core/diagnosis.js'
 import type { SyncSqlExecutor } from './core/sql.js'
 import type { JournalStore } from './journal/contract.js'
 import type { AppendResult, NewBatch } from './journal/event.js'
+import type { ProgressStore } from './journal/progress.js'
+import type { OffsetStore, SavedOffsets } from './journal/offset-store.js'
 import type { LaneOrderings, OutboxStore } from './outbox/contract.js'
 import type { NewMessage, EnqueueResult } from './outbox/message.js'
 
@@ -15,6 +17,12 @@ export interface Store<Handle = unknown, Tx = unknown> {
   readonly outbox: OutboxStore<Tx>
   /** Absent in a store that has no journal: `waybill.journal` throws CONFIG_INVALID then. */
   readonly journal?: JournalStore<Tx> | undefined
+  /** How far the publishers of the journal are. Absent in a store that has no journal, or keeps no progress. */
+  readonly progress?: ProgressStore | undefined
+  /** How far a publisher is, in the store's own tables; a store object of its own at each call. */
+  offsets?(name: string): OffsetStore
+  /** What those have saved. Needed where there is `offsets`, so that a journal is not pruned beside them. */
+  readonly savedOffsets?: SavedOffsets | undefined
   /** From a handle of the store's own client to the transaction its contracts take. @throws NOT_IN_TRANSACTION. */
   bind(handle: Handle): Tx
   /** For clients whose calls return at once. */

@@ -1,10 +1,18 @@
 /** `createWaybill`: ties a store and a driver to the nouns. */
 import { WaybillError } from './core/errors.js'
-import { scopeId, type ScopeId } from './core/scope.js'
+import { MAX_NAME_BYTES } from './core/limits.js'
+import { DEFAULT_SCOPE, scopeId, type ScopeId } from './core/scope.js'
 import type { Driver, SqlExecutor, SyncDriver, SyncSqlExecutor } from './core/sql.js'
 import { jsonCodec } from './core/codec.js'
+import { assertName } from './core/validate.js'
 import type { JournalStore } from './journal/contract.js'
-import { Journal, type JournalOutbox } from './journal/journal.js'
+import { Journal, type JournalOutbox, type OnAppend } from './journal/journal.js'
+import { JournalOffsetStore } from './journal/journal-offset-store.js'
+import { offsetKey, type OffsetStore } from './journal/offset-store.js'
+import type { PublisherOptions } from './journal/publisher-options.js'
+import { JOURNAL_TOPIC, Publisher } from './journal/publisher.js'
+import { Publishers } from './journal/publishers.js'
+import type { ProgressStore } from './journal/progress.js'
 import { ScopedJournalStore } from './journal/scoped-store.js'
 import { SyncJournal } from './journal/sync-journal.js'
 import { Announcer } from './outbox/announcer.js'
@@ -25,6 +33,13 @@ export interface WaybillOptions<Events extends EventDefinitions> extends OutboxO
   readonly events?: Events
   /** Lanes whose messages are ordered per key. Default none: in no lane. */
   readonly lanes?: LaneDeclarations | undefined
+}
+
+export interface OffsetOptions {
+  /** `table`: a row per stream in the store's own tables. `journal`: a stream of the journal. Default `table`. */
+  readonly kind?: 'table' | 'journal' | undefined
+  /** Of `journal`: take the newest intact record where the newest is damaged or deleted. Default: throw CORRUPT. */
+  readonly fallback?: 'previous' | undefined
 }
 
 type NoEvents = Readonly<Record<never, never>>
@@ -95,6 +110,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
   readonly #scope: ScopeId | undefined
   readonly #lanes: LaneOrderings
   #journal: JournalFor<Tx, Handle, Sync> | undefined
+  #publishers: Publishers | undefined
 
   /** Use `createWaybill`. */
   constructor(
@@ -120,6 +136,16 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
    */
   get journal(): JournalFor<Tx, Handle, Sync> {
     return this.#journal ??= this.#openJournal()
+  }
+
+  /**
+   * The publishers that are stored: how far they are, what they gave up, and from where they publish again.
+   * @throws CONFIG_INVALID when the store has no journal or keeps no progress.
+   */
+  get publishers(): Publishers {
+    return this.#publishers ??= new Publishers({
+      journal: this.#journalStore, progress: this.#progressStore, scope: this.#scope,
+    })
   }
 
   /**
@@ -188,7 +214,36 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     }, options)
   }
 
-  /** Ends what the store opened. Stop relays first. */
+  /**
+   * Publishes the events of the journal. Nothing runs before `start`, `runOnce` or `drain`. In a scoped view, names are
+   * the scope's own.
+   * @throws VALIDATION naming the option, CONFIG_INVALID when the store has no journal or keeps no progress.
+   * @example
+   * const publisher = waybill.publisher({ name: 'search', publish: async (event) => index(event.payload) })
+   * await publisher.start()
+   */
+  publisher(options: PublisherOptions): Publisher {
+    return new Publisher({
+      journal: this.#journalStore, progress: this.#progressStore, scope: this.#scope,
+      codec: this.#options.codec ?? jsonCodec,
+      wake: this.#shared.hub, onStart: () => this.#shared.listen(),
+    }, options)
+  }
+
+  /**
+   * How far a publisher is in each stream, for one active process per name: `load` takes over from the one before. At
+   * most 255 bytes; in a scoped view, names are the scope's own.
+   * @throws VALIDATION; CONFIG_INVALID when the store has no offsets, or no journal.
+   */
+  offsets(name: string, { kind = 'table', fallback }: OffsetOptions = {}): OffsetStore {
+    const { store, maxPayloadBytes } = this.#options
+    assertName('name', name, MAX_NAME_BYTES)
+    if (kind === 'journal') return new JournalOffsetStore(name, this.#journalStore, { maxPayloadBytes, fallback })
+    if (store.offsets === undefined) throw new WaybillError('CONFIG_INVALID', `the ${store.name} store has no offsets`)
+    return store.offsets(offsetKey({ scope: this.#scope ?? DEFAULT_SCOPE, stream: name }))
+  }
+
+  /** Ends what the store opened. Stop relays and publishers first. */
   async close(): Promise<void> {
     await this.#shared.close()
   }
@@ -202,19 +257,35 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     return this.#scope === undefined ? outbox : new ScopedOutboxStore(outbox, this.#scope)
   }
 
-  #openJournal(): JournalFor<Tx, Handle, Sync> {
-    const { name, journal, sync } = this.#options.store
+  /** @throws CONFIG_INVALID. */
+  get #journalStore(): JournalStore<Tx> {
+    const { name, journal } = this.#options.store
     if (journal === undefined) throw new WaybillError('CONFIG_INVALID', `the ${name} store has no journal`)
+    return this.#scope === undefined ? journal : new ScopedJournalStore(journal, this.#scope)
+  }
+
+  /** @throws CONFIG_INVALID. */
+  get #progressStore(): ProgressStore {
+    const { name, progress } = this.#options.store
+    if (progress === undefined) throw new WaybillError('CONFIG_INVALID', `the ${name} store keeps no progress`)
+    return progress
+  }
+
+  #openJournal(): JournalFor<Tx, Handle, Sync> {
+    const { sync, progress, savedOffsets } = this.#options.store
+    const followers = { progress, offsets: savedOffsets }
     const scope = this.#scope
-    const store: JournalStore<Tx> = scope === undefined ? journal : new ScopedJournalStore(journal, scope)
+    const store = this.#journalStore
     const outbox = this.#journalOutbox()
+    const onAppend = this.#onAppend()
     const { outbox: messages } = this
     const bound = this.#sync()
     const append = sync?.append?.bind(sync)
     if (bound === undefined || append === undefined || !(messages instanceof SyncEventOutbox)) {
-      return new Journal(store, this.#bind(), this.#options, outbox) as JournalFor<Tx, Handle, Sync>
+      const journal = new Journal(store, this.#bind(), this.#options, outbox, onAppend, followers)
+      return journal as JournalFor<Tx, Handle, Sync>
     }
-    return new SyncJournal(store, this.#bind(), this.#options, outbox, {
+    return new SyncJournal(store, this.#bind(), this.#options, outbox, onAppend, followers, {
       append: (tx, batch) => append(bound.bind(tx), scope === undefined ? batch : { ...batch, scope }),
       enqueue: (tx, drafts) => messages.enqueueManySync(tx, drafts),
     })
@@ -230,6 +301,14 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
         if (tx === undefined) announcer.announce(new Set(topics))
         else for (const topic of new Set(topics)) announcer.remember(tx, topic)
       },
+    }
+  }
+
+  #onAppend(): OnAppend<Handle> {
+    const { announcer } = this.#shared
+    return (tx) => {
+      if (tx === undefined) announcer.announce([JOURNAL_TOPIC])
+      else announcer.remember(tx, JOURNAL_TOPIC)
     }
   }
 

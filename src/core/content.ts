@@ -1,7 +1,7 @@
-/** What a caller wants stored, made into bytes and bounded, and the digest by which two contents are compared. */
+/** What a caller wants stored, made into bytes and read again; the digest by which two contents are compared. */
 import { createHash } from 'node:crypto'
 import type { Codec } from './codec.js'
-import { validationError, WaybillError } from './errors.js'
+import { isWaybillError, validationError, WaybillError } from './errors.js'
 import { MAX_HEADERS, MAX_HEADERS_BYTES, MAX_NAME_BYTES } from './limits.js'
 import { assertName } from './validate.js'
 
@@ -80,4 +80,14 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): Readonl
   if (bytes > MAX_HEADERS_BYTES) throw validationError('headers', `must be at most ${MAX_HEADERS_BYTES} bytes together`)
   // Copied, so that a caller's later change cannot reach what was validated; `__proto__` stays an own property.
   return Object.fromEntries(entries)
+}
+
+/** What the codec reads. @throws CORRUPT, whatever it throws. */
+export function decodePayload(codec: Codec, bytes: Uint8Array): unknown {
+  try {
+    return codec.decode(bytes)
+  } catch (cause) {
+    if (isWaybillError(cause, 'CORRUPT')) throw cause
+    throw new WaybillError('CORRUPT', `payload is not the ${codec.contentType} its content type says`, { cause })
+  }
 }

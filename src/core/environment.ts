@@ -3,6 +3,7 @@
  * test can replace it and a reader can find it: time, randomness and waiting.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 
 /** Milliseconds since the Unix epoch, an integer in 0…2^53−1. */
 export type Clock = () => number
@@ -24,6 +25,11 @@ export const newToken = (): string => randomUUID()
 export function newTag(length: number): string {
   const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
   return Array.from(randomBytes(length), (byte) => alphabet[byte % 32]).join('')
+}
+
+/** Names this process, and whatever of it works apart: `<host>:<process>:<random>`. */
+export function newConsumer(): string {
+  return `${hostname()}:${process.pid}:${newTag(6)}`
 }
 
 /** Resolves after `ms`, or at once when the signal aborts. It never rejects: the caller asks the signal. */

@@ -5,6 +5,10 @@ export const MAX_KEY_BYTES = 1_024
 export const MAX_SCOPE_BYTES = 512
 export const MAX_HEADERS = 64
 export const MAX_HEADERS_BYTES = 16 * 1_024
+/** What `scopedKey` puts around a scope and a value. */
+const MAX_SCOPING_BYTES = MAX_SCOPE_BYTES + 11
+export const MAX_OFFSET_KEY_BYTES = MAX_KEY_BYTES + MAX_SCOPING_BYTES
+export const MAX_OFFSET_NAME_BYTES = MAX_NAME_BYTES + MAX_SCOPING_BYTES
 export const DEFAULT_MAX_PAYLOAD_BYTES = 256 * 1_024
 /** What a store may be configured up to; beyond it, keep the body elsewhere and enqueue its address. */
 export const MAX_PAYLOAD_BYTES = 64 * 1_024 * 1_024
@@ -18,5 +22,7 @@ export const MAX_ATTEMPTS = 1_000_000
 export const MAX_LEASE_MS = 86_400_000
 /** One day. */
 export const DEFAULT_RETAIN_DELIVERED_MS = 86_400_000
+/** How old an event is before it may be pruned: 7 days. */
+export const DEFAULT_JOURNAL_RETENTION_MS = 7 * 86_400_000
 /** How long a dedupe key is kept after its message left: 7 days. */
 export const DEFAULT_DEDUPE_RETENTION_MS = 7 * 86_400_000

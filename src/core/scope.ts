@@ -44,3 +44,11 @@ export function unscopedKey(scope: ScopeId, key: string): string | undefined {
   const prefix = scopedKey(scope, '')
   return key.startsWith(prefix) ? key.slice(prefix.length) : undefined
 }
+
+/** The scope of a key that `scopedKey` made; undefined when it made none of this form. @throws VALIDATION. */
+export function scopeOfKey(key: string): ScopeId | undefined {
+  const [start, length] = /^scope:([1-9]\d{0,2}):/.exec(key) ?? []
+  if (start === undefined) return undefined
+  const scope = Buffer.from(key).subarray(start.length, start.length + Number(length)).toString()
+  return key.startsWith(`${start}${scope}:`) ? scopeId(scope) : undefined
+}

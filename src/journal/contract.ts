@@ -18,6 +18,7 @@
  */
 import type { ScopeId } from '../core/scope.js'
 import type { AppendResult, JournalEvent, NewBatch, StreamName, StreamSummary } from './event.js'
+import type { SlotMask } from './progress.js'
 
 export interface JournalStore<Tx = unknown> {
   readonly capabilities: JournalCapabilities
@@ -44,23 +45,27 @@ export interface JournalStore<Tx = unknown> {
 
   /**
    * Events of one stream that are committed and not deleted, ascending, both ends included, at most `limit`
-   * [J-*, Q-1]. None of an unknown stream [J-12].
+   * [J-*, Q-1]. With `deleted`, deleted ones too [follow-4]. None of an unknown stream [J-12].
    */
   read(request: StreamRead): Promise<readonly JournalEvent[]>
 
   /**
-   * The next events of all streams or of a tag, at most `limit`, and the cursor after them [cursor-*, tag-*]. Following
-   * cursors from the start gives every committed event exactly once, those of one stream in their order, also
+   * For each part the next events behind its cursor, at most `limit`, and the cursor after them [cursor-*, tag-*].
+   * Following cursors from the start gives every committed event exactly once, those of one stream in their order, also
    * when transactions commit in another order than they wrote, and without waiting for any that is still open
    * [tail-*]. Inside a page, positions ascend. The same cursor read again gives the same events first, or what has
    * come late before them [Q-2, cursor-3]. Deleted events are given too: a follower gets what it has not passed
    * [delete-5].
    *
+   * A part with slots gets the events of the streams in them [slots-1]. All parts are read at one moment, in one query
+   * on a server [slots-4]: cursors of those that have got all there was are the same text, and any cursor may go on
+   * with some of its slots, or with those of an equal one [slots-2, slots-3].
+   *
    * A cursor belongs to the filter it was given for, else VALIDATION [cursor-5], and to the epoch of the journal: it
    * must throw EPOCH_CHANGED where its positions may mean other events than when it was given, as after a restore
    * [cursor-6].
    */
-  readPage(request: PageRead): Promise<JournalPage>
+  readPages(request: PagesRead): Promise<readonly StorePage[]>
 
   /** The cursor behind everything that is committed now [A-42, cursor-4]. */
   head(filter: JournalFilter): Promise<string>
@@ -81,6 +86,42 @@ export interface JournalStore<Tx = unknown> {
    */
   deleteTo(stream: StreamName, sequence: bigint): Promise<void>
 
+  /**
+   * Removes the stream's events up to this number, with their tags, for everybody: `read`, `readPages` and `get` have
+   * them no more [remove-1]. Their numbers stay used, as after `deleteTo` [remove-2], and their idempotency keys answer
+   * as before [remove-3]. A cursor stays good, wherever it is [remove-4], and other streams are not touched
+   * [remove-5]. Never those that are yet to come [remove-6, remove-7]. Nothing happens to an unknown stream [remove-8].
+   *
+   * It takes from followers what they have not passed. So it is for streams whose newest event says all, and is not on
+   * the public surface.
+   */
+  removeTo(stream: StreamName, sequence: bigint): Promise<void>
+
+  /**
+   * The low water of a cursor: whoever holds it has been given every event at or below this position that the filter
+   * asks for, and none will ever appear there, also of a transaction that is open now [prune-3, prune-4, prune-5].
+   * Writes nothing. @throws as `readPages` of the cursor.
+   */
+  passed(cursor: string, filter: JournalFilter): Promise<bigint>
+
+  /**
+   * The events that are at least so old by the store's clock: those at or below a position that are committed now
+   * [prune-2]. Clocks that step, and appends of one moment, may put an event on either side.
+   */
+  aged(ageMs: number): Promise<AgedEvents>
+
+  /**
+   * Removes events, with their tags, for everybody, deleted ones or not [prune-1, prune-8]: those of `aged` at or below
+   * `upTo`. What commits after `aged` was asked is never removed, however low its position is [prune-4]. Numbers,
+   * idempotency keys and `deletedTo` stay as they are, appends go on, and a cursor stays good wherever it is: what is
+   * gone is passed over [prune-1, prune-6, prune-7].
+   *
+   * It works in batches, each a transaction of its own. It does not wait long for whoever else uses the
+   * journal; where somebody is in the way, that part is left for the next call, and `isBusy` says so. Two at once
+   * remove each event once [prune-9]. Nothing is inconsistent when it dies between two batches [prune-10].
+   */
+  prune(request: PruneRequest): Promise<PruneResult>
+
   /** Later calls throw CLOSED. What the journal shares with the store's other halves stays open [close-1]. */
   close(): Promise<void>
 }
@@ -98,22 +139,33 @@ export interface JournalCapabilities {
 export interface StreamRead extends StreamName {
   readonly from: bigint
   readonly to: bigint
+  /** Also events that were deleted. */
+  readonly deleted: boolean
   /** At least 1. */
   readonly limit: number
 }
 
 export interface JournalFilter {
-  /** Only events with this tag; undefined means all. */
-  readonly tag: string | undefined
+  /** Only events with one of these tags, each once [follow-1]; undefined means all. */
+  readonly tags: readonly string[] | undefined
+  /** Only events of streams with one of these names [follow-2]; undefined means all. */
+  readonly streams: readonly string[] | undefined
   /** Only this scope; undefined means all. */
   readonly scope: ScopeId | undefined
 }
 
-export interface PageRead extends JournalFilter {
+export interface PagesRead extends JournalFilter {
+  /** At least one. */
+  readonly parts: readonly PartRead[]
+  /** Of each part. At least 1. */
+  readonly limit: number
+}
+
+export interface PartRead {
   /** Undefined: from the first event on. */
   readonly cursor: string | undefined
-  /** At least 1. */
-  readonly limit: number
+  /** Undefined: all. */
+  readonly slots: SlotMask | undefined
 }
 
 export interface JournalPage {
@@ -121,6 +173,36 @@ export interface JournalPage {
   readonly cursor: string
   /** There may be more already; when false, all that was committed has been read. */
   readonly hasMore: boolean
+}
+
+export interface StorePage extends JournalPage {
+  /** The cursor has passed events since the one that was given, whether they are in the page or not [follow-6]. */
+  readonly hasMoved: boolean
+  /** The cursor after so many events of the page, 1…length [follow-3]. */
+  cursorAfter(count: number): string
+}
+
+export interface AgedEvents {
+  /** 0 when there is none. */
+  readonly upTo: bigint
+  /** The store's own text for what is committed now. */
+  readonly asOf: string
+}
+
+export interface PruneRequest extends AgedEvents {
+  /** Nothing is removed, and all that would be remains. */
+  readonly dryRun: boolean
+  /** Looked at between batches. */
+  readonly signal: AbortSignal | undefined
+  /** Called after each batch with how many events are removed by now. */
+  readonly onProgress: ((removed: number) => void) | undefined
+}
+
+export interface PruneResult {
+  readonly removed: number
+  /** Of those that may go, how many are still there. Counted when it is not known to be 0: that reads them all. */
+  readonly remaining: number
+  readonly isBusy: boolean
 }
 
 export interface StreamsRead {

@@ -19,6 +19,8 @@ import type { JournalFilter, JournalPage, JournalStore } from './contract.js'
 import { assertStream, encodeAppend, type AppendOptions } from './encode.js'
 import type { AppendResult, JournalEvent, JournalEventDraft, NewBatch, StreamName, StreamSummary } from './event.js'
 import { checkEventMessage, eventMessages, type EventMessageOptions } from './event-message.js'
+import type { FollowerRecords } from './journal-followers.js'
+import { Retention, type PruneOptions, type PruneReport } from './retention.js'
 
 export interface JournalOptions {
   /** How payloads become bytes. Default JSON. */
@@ -74,6 +76,9 @@ export interface StreamsOptions {
   readonly scope?: string | undefined
 }
 
+/** Told of every append, so that publishers look at once. A hint: they also poll. */
+export type OnAppend<Handle> = (tx: Handle | undefined) => void
+
 /** What a journal reaches of the outbox of the same store. */
 export interface JournalOutbox<Tx, Handle> {
   enqueue(tx: Tx, drafts: readonly OutboxMessageDraft[]): Promise<unknown>
@@ -84,15 +89,20 @@ export interface JournalOutbox<Tx, Handle> {
 export class Journal<Tx, Handle = Tx> {
   readonly store: JournalStore<Tx>
   protected readonly outbox: JournalOutbox<Tx, Handle> | undefined
+  protected readonly onAppend: OnAppend<Handle>
   readonly #bind: (handle: Handle) => Tx
   readonly #encoding: EncodeOptions
+  readonly #retention: Retention
 
   constructor(
     store: JournalStore<Tx>, bind: (handle: Handle) => Tx, options: JournalOptions = {},
-    outbox?: JournalOutbox<Tx, Handle>,
+    outbox?: JournalOutbox<Tx, Handle>, onAppend: OnAppend<Handle> = () => undefined,
+    followers: FollowerRecords = {},
   ) {
     this.store = store
     this.outbox = outbox
+    this.onAppend = onAppend
+    this.#retention = new Retention(store, followers)
     this.#bind = bind
     this.#encoding = {
       codec: options.codec ?? jsonCodec,
@@ -116,7 +126,9 @@ export class Journal<Tx, Handle = Tx> {
     const { batch, message } = this.encode(events, options)
     const bound = this.#bindTransaction(tx)
     if (batch.events.length === 0) return NOTHING
-    return inAppendTurn(tx, () => this.#write(bound, tx, batch, message))
+    const result = await inAppendTurn(tx, () => this.#write(bound, tx, batch, message))
+    this.onAppend(tx)
+    return result
   }
 
   /** The same in a transaction of its own, for callers that have no other write to make with it. */
@@ -127,6 +139,7 @@ export class Journal<Tx, Handle = Tx> {
     if (message !== undefined && result.created) {
       this.outbox?.tell(undefined, eventMessages(batch, result.events, message))
     }
+    this.onAppend(undefined)
     return result
   }
 
@@ -137,7 +150,7 @@ export class Journal<Tx, Handle = Tx> {
     const to = assertU64('to', options.to ?? MAX_U64)
     const name = streamName(stream, options)
     if (limit === 0 || from > to) return []
-    return this.store.read({ ...name, from: clampToAssigned(from), to: clampToAssigned(to), limit })
+    return this.store.read({ ...name, from: clampToAssigned(from), to: clampToAssigned(to), deleted: false, limit })
   }
 
   /** The next events of all streams, those of one stream in their order. Keep the cursor, and come back with it. */
@@ -152,7 +165,7 @@ export class Journal<Tx, Handle = Tx> {
 
   /** The cursor behind all that is committed now: reading from it gives only what comes later. */
   async head({ tag, scope }: HeadOptions = {}): Promise<string> {
-    return this.store.head({ tag: tag === undefined ? undefined : assertTag(tag), scope: optionalScope(scope) })
+    return this.store.head(filterOf(tag === undefined ? undefined : assertTag(tag), scope))
   }
 
   async get(id: string): Promise<JournalEvent | undefined> {
@@ -178,6 +191,18 @@ export class Journal<Tx, Handle = Tx> {
     const last = clampToAssigned(assertU64('sequence', sequence))
     const name = streamName(stream, options)
     if (last > 0n) await this.store.deleteTo(name, last)
+  }
+
+  /**
+   * Removes events that are old enough and that every publisher and offset store of this store has passed: for
+   * everybody, for good. Where there is none of these, nothing goes without `force`.
+   * @throws VALIDATION, CONFIG_INVALID in a scoped view, EPOCH_CHANGED and CORRUPT when it cannot be known how far a
+   *   follower is: rebase or forget it first. None of these with anything removed.
+   * @example
+   * const { removed, heldBackBy } = await waybill.journal.prune({ olderThanMs: 30 * 86_400_000 })
+   */
+  async prune(options: PruneOptions = {}): Promise<PruneReport> {
+    return this.#retention.prune(options)
   }
 
   /** The payload: the codec's value, or the bytes as they are when the content type is not the codec's. */
@@ -212,9 +237,15 @@ export class Journal<Tx, Handle = Tx> {
     return this.#bind(handle)
   }
 
-  #readPage(tag: string | undefined, { cursor, limit = MAX_PAGE_LIMIT, scope }: PageOptions): Promise<JournalPage> {
-    const filter: JournalFilter = { tag, scope: optionalScope(scope) }
-    return this.store.readPage({ ...filter, cursor, limit: assertInteger('limit', limit, 1, MAX_PAGE_LIMIT) })
+  async #readPage(
+    tag: string | undefined, { cursor, limit = MAX_PAGE_LIMIT, scope }: PageOptions,
+  ): Promise<JournalPage> {
+    const [page] = await this.store.readPages({
+      ...filterOf(tag, scope), parts: [{ cursor, slots: undefined }],
+      limit: assertInteger('limit', limit, 1, MAX_PAGE_LIMIT),
+    })
+    if (page === undefined) throw new WaybillError('STORE_FAILED', 'the store answered without a page')
+    return { events: page.events, cursor: page.cursor, hasMore: page.hasMore }
   }
 }
 
@@ -231,6 +262,10 @@ function streamName(stream: string, { scope }: StreamOptions): StreamName {
 
 function assertTag(tag: string): string {
   return assertName('tag', tag, MAX_NAME_BYTES)
+}
+
+function filterOf(tag: string | undefined, scope: string | undefined): JournalFilter {
+  return { tags: tag === undefined ? undefined : [tag], streams: undefined, scope: optionalScope(scope) }
 }
 
 function optionalScope(scope: string | undefined): ScopeId | undefined {

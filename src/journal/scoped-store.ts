@@ -3,8 +3,9 @@
  * is compared in the statement itself, so a foreign stream is as unknown as one that does not exist. Views nest as
  * those of the outbox do.
  */
+import { WaybillError } from '../core/errors.js'
 import { nestedScope, type ScopeId } from '../core/scope.js'
-import type { JournalFilter, JournalStore, PageRead, StreamRead, StreamsRead } from './contract.js'
+import type { JournalFilter, JournalStore, PagesRead, StreamRead, StreamsRead } from './contract.js'
 import type { NewBatch, StreamName } from './event.js'
 
 export class ScopedJournalStore<Tx> implements JournalStore<Tx> {
@@ -33,8 +34,8 @@ export class ScopedJournalStore<Tx> implements JournalStore<Tx> {
     return this.inner.read({ ...request, scope: this.scope })
   }
 
-  readPage(request: PageRead): ReturnType<JournalStore<Tx>['readPage']> {
-    return this.inner.readPage({ ...request, scope: this.scope })
+  readPages(request: PagesRead): ReturnType<JournalStore<Tx>['readPages']> {
+    return this.inner.readPages({ ...request, scope: this.scope })
   }
 
   head(filter: JournalFilter): Promise<string> {
@@ -58,7 +59,28 @@ export class ScopedJournalStore<Tx> implements JournalStore<Tx> {
     return this.inner.deleteTo({ ...stream, scope: this.scope }, sequence)
   }
 
+  removeTo(stream: StreamName, sequence: bigint): Promise<void> {
+    return this.inner.removeTo({ ...stream, scope: this.scope }, sequence)
+  }
+
+  passed(cursor: string, filter: JournalFilter): Promise<bigint> {
+    return this.inner.passed(cursor, { ...filter, scope: this.scope })
+  }
+
+  async aged(): Promise<never> {
+    throw notInView()
+  }
+
+  async prune(): Promise<never> {
+    throw notInView()
+  }
+
   close(): Promise<void> {
     return this.inner.close()
   }
+}
+
+/** Events of all scopes are in one order, and go together. */
+function notInView(): WaybillError {
+  return new WaybillError('CONFIG_INVALID', 'a journal is pruned as a whole: not through the view of one scope')
 }

@@ -4,9 +4,10 @@ import type { OutboxMessageDraft } from '../outbox/message.js'
 import type { AppendResult, JournalEventDraft, NewBatch } from './event.js'
 import { eventMessages } from './event-message.js'
 import {
-  Journal, missingTransaction, type AppendToOptions, type JournalOptions, type JournalOutbox,
+  Journal, missingTransaction, type AppendToOptions, type JournalOptions, type JournalOutbox, type OnAppend,
 } from './journal.js'
 import type { JournalStore } from './contract.js'
+import type { FollowerRecords } from './journal-followers.js'
 
 export interface SyncJournalPorts<Handle> {
   /** In the view's scope. */
@@ -19,9 +20,9 @@ export class SyncJournal<Tx, Handle = Tx> extends Journal<Tx, Handle> {
 
   constructor(
     store: JournalStore<Tx>, bind: (handle: Handle) => Tx, options: JournalOptions, outbox: JournalOutbox<Tx, Handle>,
-    sync: SyncJournalPorts<Handle>,
+    onAppend: OnAppend<Handle>, followers: FollowerRecords, sync: SyncJournalPorts<Handle>,
   ) {
-    super(store, bind, options, outbox)
+    super(store, bind, options, outbox, onAppend, followers)
     this.#sync = sync
   }
 
@@ -33,6 +34,7 @@ export class SyncJournal<Tx, Handle = Tx> extends Journal<Tx, Handle> {
     const result = this.#sync.append(tx, batch)
     if (result.events.length !== events.length) throw new WaybillError('STORE_FAILED', 'the store gave no answer')
     if (message !== undefined && result.created) this.#sync.enqueue(tx, eventMessages(batch, result.events, message))
+    this.onAppend(tx)
     return result
   }
 }

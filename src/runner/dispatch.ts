@@ -5,14 +5,16 @@
  *                    └── given back: stopped, or the lease is in doubt
  *
  * All of it is synchronous state: a delivery that ends hands its outcome to its batch's settler and lets
- * the next one start in the same breath. Those who must wait do so at the gate.
+ * the next one start in the same breath. Those who must wait do so at the gate. What is to go back is taken out of
+ * every place, of all batches, before the first of it is handed over, so nothing of a broken chain starts in between.
  *
  * Bounds: a new batch is wanted only while fewer items than `concurrency` are ready to start; or, after a wake-up,
  * while no more than a batch are, so that what has just come is found beside a backlog; or, where batches are started
- * at once, one ahead of the batch that is about to start. At most four batches of items
- * wait for others of their chain, buffered bytes are below `maxInFlightBytes`, and at most a batch of
- * outcomes waits for its answer.
+ * at once, one ahead of the batch that is about to start. And only while fewer items than four batches' worth wait for
+ * others of their chain, so that with the batch that comes there are never five; while buffered bytes are below
+ * `maxInFlightBytes`; and while no more than a batch of outcomes waits for its answer.
  */
+import { Chains } from './chains.js'
 import { outcomeOf, type FailurePolicy } from './classify.js'
 import { Delivery } from './delivery.js'
 import { Gate } from './gate.js'
@@ -20,7 +22,7 @@ import { InFlight } from './in-flight.js'
 import { Lease } from './lease.js'
 import { OpenBatch } from './open-batch.js'
 import type { RunnerSettings } from './options.js'
-import { ReadyItems } from './ready-items.js'
+import { ReadyItems, type OwnedItem } from './ready-items.js'
 import type { Report } from './report.js'
 import { Settler, type Ended } from './settle.js'
 import type { Deliver, Outcome, PulledBatch, RunnerItem, Source } from './source.js'
@@ -51,6 +53,7 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
   private readonly failurePolicy: FailurePolicy
   private readonly opened = new Set<OpenBatch<Batch, Item>>()
   private readonly queue = new ReadyItems<OpenBatch<Batch, Item>, Item>()
+  private readonly chains: Chains<OpenBatch<Batch, Item>, Item>
   /** Items pulled, not answered. */
   private held = 0
   private bufferedBytes = 0
@@ -59,6 +62,7 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
   constructor(ports: DispatcherPorts<Batch, Item>) {
     const { settings, report } = ports
     this.ports = ports
+    this.chains = new Chains(!ports.source.chainsAwaitAnswers)
     this.inFlight = new InFlight(settings, () => {
       report.totals.timeouts += 1
     })
@@ -90,6 +94,7 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
 
   private get hasRoom(): boolean {
     const { batch, maxInFlightBytes } = this.ports.settings
+    // Those behind are no deadlock: before each is a front, which needs no pull to end.
     return this.behind < batch * MAX_BATCHES_BEHIND && this.bufferedBytes < maxInFlightBytes
       && this.unanswered < batch + UNANSWERED_SLACK && !this.awaitsAnswers
   }
@@ -99,14 +104,18 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
   }
 
   /**
-   * Until the last of a chain is answered, the source has to pass over what follows it, which costs it more than the
-   * wait (measured on PostgreSQL: 65 µs of the server a message, so 17). When nothing else is left to do, the answers
-   * are waited for.
+   * Where chains wait for answers, the source has to pass over what follows an unanswered item, which costs it more
+   * than the wait (measured on PostgreSQL: 65 µs of the server a message, so 17). When nothing else is left to do, the
+   * answers are waited for.
    */
   private get awaitsAnswers(): boolean {
     if (this.buffered + this.inFlight.size > 0) return false
-    for (const open of this.opened) if (open.hasChains) return true
+    for (const open of this.opened) if (this.awaitsAnswersOf(open)) return true
     return false
+  }
+
+  awaitsAnswersOf(open: OpenBatch<Batch, Item>): boolean {
+    return open.hasChains && this.ports.source.chainsAwaitAnswers
   }
 
   holdsOnly(open: OpenBatch<Batch, Item>): boolean {
@@ -127,6 +136,8 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
       write: (outcomes) => source.settle(batch, outcomes),
       onAnswer: (ended, answer) => {
         this.held -= 1
+        const { chain } = ended.item
+        if (chain !== undefined && ended.outcome.kind !== 'ack') this.chains.answered(chain)
         report.answered(ended, answer)
       },
       onError: (error) => report.storeError('settle', error),
@@ -135,26 +146,45 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
     const open = new OpenBatch<Batch, Item>(batch, askedAt, lease, settler)
     this.opened.add(open)
     this.held += batch.items.length
-    this.ready += open.firstCount
-    this.behind += batch.items.length - open.firstCount
-    for (const item of batch.items) this.bufferedBytes += item.bytes
     report.claimed(batch.items.length, batch.solo)
+    this.place(open)
     return open
+  }
+
+  /** Each item may start, or waits behind others, or follows a break and goes back. */
+  private place(open: OpenBatch<Batch, Item>): void {
+    const overtaking: Item[] = []
+    for (const item of open.batch.items) {
+      const { chain, bytes } = item
+      this.bufferedBytes += bytes
+      if (chain !== undefined && this.chains.isBroken(chain)) overtaking.push(item)
+      else if (chain !== undefined && !this.chains.join(chain, open, item)) this.behind += 1
+      else {
+        this.ready += 1
+        open.addFirst(item)
+      }
+    }
+    this.release(open, overtaking)
   }
 
   /** Lets the items of an open batch start, in their groups' turns. */
   admit(open: OpenBatch<Batch, Item>): void {
+    open.isAdmitted = true
     for (const item of open.takeFirsts()) this.queue.push(open, item)
     this.pump()
   }
 
-  /** What has not started goes back, without spending its attempt. */
+  /** What has not started goes back, without spending its attempt, and so do those behind it in other batches. */
   giveBack(open: OpenBatch<Batch, Item>): void {
     const ready = [...this.queue.takeAllOf(open), ...open.takeFirsts()]
-    const behind = open.takeBehind()
+    const behind: OwnedItem<OpenBatch<Batch, Item>, Item>[] = []
+    for (const item of ready) {
+      if (item.chain !== undefined) behind.push(...this.chains.breakAtFront(item.chain))
+    }
+    for (const chain of open.chainNames()) behind.push(...this.chains.breakBehind(chain, open))
     this.ready -= ready.length
     this.behind -= behind.length
-    this.release(open, [...ready, ...behind])
+    this.releaseAll([...ready.map((item) => ({ owner: open, item })), ...behind])
     this.gate.check()
   }
 
@@ -171,6 +201,7 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
     }
     this.opened.clear()
     this.queue.clear()
+    this.chains.clear()
     this.held = this.ready = this.behind = this.bufferedBytes = 0
     this.inFlight.abandon()
     this.gate.check()
@@ -210,28 +241,43 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
       ? outcomeOf(thrown, item, now - open.pulledAt, this.failurePolicy)
       : { id: item.id, kind: 'ack' }
     this.inFlight.remove(delivery)
+    if (item.chain !== undefined && outcome.kind !== 'ack') this.chains.notDelivered(item.chain)
     open.settler.record({ item, outcome, ms: now - startedAt })
-    if (item.chain !== undefined) this.goOn(open, item.chain, outcome.kind === 'ack')
+    if (item.chain !== undefined) this.goOn(item.chain, outcome.kind === 'ack')
     this.pump()
   }
 
-  /** Those behind an item that has ended: the next may start, or all go back. */
-  private goOn(open: OpenBatch<Batch, Item>, chain: string, delivered: boolean): void {
+  /** The front of a chain has ended: the next may start, as soon as its batch may, or all behind go back. */
+  private goOn(chain: string, delivered: boolean): void {
     if (!delivered) {
-      const behind = open.takeBehind(chain)
+      const behind = this.chains.breakAtFront(chain)
       this.behind -= behind.length
-      return this.release(open, behind)
+      return this.releaseAll(behind)
     }
-    const next = open.takeNext(chain)
+    const next = this.chains.goOn(chain)
     if (next === undefined) return
     this.behind -= 1
     this.ready += 1
-    this.queue.push(open, next)
+    if (next.owner.isAdmitted) this.queue.push(next.owner, next.item)
+    else next.owner.addFirst(next.item)
+  }
+
+  private releaseAll(owned: readonly OwnedItem<OpenBatch<Batch, Item>, Item>[]): void {
+    const itemsOf = new Map<OpenBatch<Batch, Item>, Item[]>()
+    for (const { owner, item } of owned) {
+      const items = itemsOf.get(owner)
+      if (items === undefined) itemsOf.set(owner, [item])
+      else items.push(item)
+    }
+    for (const [owner, items] of itemsOf) this.release(owner, items)
   }
 
   private release(open: OpenBatch<Batch, Item>, items: readonly Item[]): void {
     if (items.length === 0) return
-    for (const item of items) this.bufferedBytes -= item.bytes
+    for (const { chain, bytes } of items) {
+      this.bufferedBytes -= bytes
+      if (chain !== undefined) this.chains.notDelivered(chain)
+    }
     const released = items.map((item): Ended<Item> =>
       ({ item, outcome: { id: item.id, kind: 'release' }, ms: 0 }))
     if (open.lease.isGone) return open.settler.forfeit(released)

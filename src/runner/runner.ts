@@ -5,6 +5,9 @@
  * nothing is due, and backs off when the source fails. Deliveries and settles go on by themselves. Where deliveries
  * are faster than pulls, it asks for the next batch before it starts the one that has come.
  *
+ * Batches may be open side by side, also with items of one chain, where the source gives it in pages; `Chains` keeps
+ * their order. A pull that finds nothing proves that all is done only if nothing was held when it began.
+ *
  * A `solo` batch holds an item that may have ended a process before. It waits until everything else is
  * answered, is delivered and settled, and only then does the loop go on: if the process ends now, it is
  * clear whose fault it was, and nobody else's work is lost with it.
@@ -60,6 +63,8 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
   private deadline: NodeJS.Timeout | undefined
   private unsubscribe: (() => void)[] = []
   private pulls = 0
+  /** Nothing was held when the latest pull began, so when it finds nothing, no answer has made anything due since. */
+  private askedWhenQuiet = true
   /** The latest pull that found nothing while nothing was held. */
   private idleAtPull = 0
   private idleTold = false
@@ -157,7 +162,7 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
         const open = await this.next(untilEmpty)
         if (open !== null) await this.take(open)
         else if (!untilEmpty) await this.rest()
-        else if (dispatcher.isQuiet) return
+        else if (this.askedWhenQuiet) return
         else await dispatcher.gate.until(() => dispatcher.isQuiet)
         // Sources and handlers that never leave the microtask queue must not starve timers and signals.
         await nextTurn()
@@ -190,8 +195,8 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
 
   /** The batch before this one was started at once, so the next is pulled while this one is delivered. */
   private isDrainedFast(open: OpenBatch<Batch, Item>): boolean {
-    return open.batch.items.length >= this.settings.batch && !open.batch.solo && !open.hasChains
-      && this.dispatcher.wantsMoreBeside(open)
+    return open.batch.items.length >= this.settings.batch && !open.batch.solo
+      && !this.dispatcher.awaitsAnswersOf(open) && this.dispatcher.wantsMoreBeside(open)
       && this.settings.time.monotonicMs() - this.admittedAt < FAST_MS
   }
 
@@ -199,6 +204,7 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
     if (this.isStopping) return null
     this.poll.beforePull()
     this.pulls += 1
+    this.askedWhenQuiet = this.dispatcher.isQuiet
     const askedAt = this.settings.time.monotonicMs()
     const batch = await this.source.pull(limit, this.stopping.signal)
     if (batch === null || batch.items.length === 0) return null
@@ -221,7 +227,10 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
 
   private async take(open: OpenBatch<Batch, Item>): Promise<void> {
     const { gate } = this.dispatcher
-    if (open.batch.solo) await gate.until(() => this.isStopping || this.dispatcher.holdsOnly(open))
+    if (open.batch.solo) {
+      // Done without a try, when it was given back meanwhile.
+      await gate.until(() => this.isStopping || this.dispatcher.holdsOnly(open) || open.settler.isDone)
+    }
     if (this.isStopping) return this.dispatcher.giveBack(open)
     this.admittedAt = this.settings.time.monotonicMs()
     this.dispatcher.admit(open)
@@ -231,7 +240,7 @@ export class Runner<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
   /** Nothing is due. */
   private async rest(): Promise<void> {
     if (this.isStopping) return
-    if (this.dispatcher.isQuiet) {
+    if (this.askedWhenQuiet) {
       this.idleAtPull = this.pulls
       this.dispatcher.gate.check()
       if (!this.idleTold) this.report.emit('idle', {})

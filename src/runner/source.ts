@@ -13,8 +13,8 @@ export interface RunnerItem {
   /** How old the item was when it was pulled, by the source's clock. */
   readonly ageMs: number
   /**
-   * Items of one batch with the same chain are delivered one after another, in the batch's order. When one is not
-   * delivered, those behind it are given back.
+   * Items with the same chain are delivered one after another, in the order in which they were pulled, across all
+   * batches that are open. When one is not delivered, or is given back, those behind it are given back.
    */
   readonly chain?: string | undefined
   /** Groups take turns: the items of one do not stand before those of another. */
@@ -47,6 +47,16 @@ export type Outcome =
 export type Answer = 'delivered' | 'requeued' | 'dead_lettered' | 'released' | 'lost_claim'
 
 export interface Source<Batch extends PulledBatch<Item>, Item extends RunnerItem> {
+  /**
+   * True: what follows an item in its chain is pulled only when that item was answered, so a chain is in one open
+   * batch at a time, and a pull that would only pass over such items waits for the answers. That is a queue.
+   *
+   * False: pulls are pages of a log and do not depend on answers, so a chain may be in several open batches, and pulls
+   * go on beside unanswered chains. Once it has answered an outcome other than `ack`, the source gives nothing that
+   * follows that item until the chain may go on behind it, also by pulls that began before. While such an outcome is
+   * unanswered, whatever it gives of that chain comes back as `release`.
+   */
+  readonly chainsAwaitAnswers: boolean
   /** Up to `limit` due items under a fresh claim, or null when nothing is due. */
   pull(limit: number, signal: AbortSignal): Promise<Batch | null>
   /** An answer for each outcome, in order. Called again with the same outcomes when it rejects. */
@@ -65,3 +75,12 @@ export interface DeliverContext {
 /** Resolves when the item is delivered. What it throws decides what happens next: `outcomeOf`. */
 export type Deliver<Item extends RunnerItem> =
   (item: Item, context: DeliverContext) => Promise<unknown> | undefined
+
+/**
+ * What a handler's answer is to the runner: something to wait for, or nothing. A query builder is run by being awaited,
+ * so a promise is not all that counts.
+ */
+export function whenDone(answer: unknown): Promise<unknown> | undefined {
+  const mayHave = (typeof answer === 'object' && answer !== null) || typeof answer === 'function'
+  return mayHave && 'then' in answer && typeof answer.then === 'function' ? Promise.resolve(answer) : undefined
+}
