@@ -1,13 +1,21 @@
 /** One stream in memory: its committed events, and the transaction that is adding to them. */
+import type { StreamRead } from '../../journal/contract.js'
 import type { JournalEvent, StreamName } from '../../journal/event.js'
 import type { MemoryTransaction } from './transaction.js'
+
+/** An event, and where it is in the log. */
+export interface LoggedEvent {
+  readonly event: JournalEvent
+  readonly place: number
+}
 
 export class MemoryStream {
   readonly name: StreamName
   /** Scope and name in the order of their bytes; a scope holds no control characters. */
   readonly order: Buffer
-  /** Committed, by number: they are dense. */
-  readonly events: JournalEvent[] = []
+  /** Committed, by number: they are dense behind those that were removed. */
+  readonly #events: LoggedEvent[] = []
+  #removed = 0
   /** The last number given, also by the transaction that holds the stream. */
   last = 0n
   deletedTo = 0n
@@ -22,7 +30,11 @@ export class MemoryStream {
 
   /** The last number given by a committed append. */
   get highest(): bigint {
-    return BigInt(this.events.length)
+    return BigInt(this.#removed + this.#events.length)
+  }
+
+  add(event: LoggedEvent): void {
+    this.#events.push(event)
   }
 
   hold(transaction: MemoryTransaction): void {
@@ -35,17 +47,31 @@ export class MemoryStream {
     if (this.#open === 0) this.holder = undefined
   }
 
-  read(from: bigint, to: bigint, limit: number): JournalEvent[] {
-    const first = from > this.deletedTo ? from : this.deletedTo + 1n
+  read({ from, to, deleted, limit }: Omit<StreamRead, keyof StreamName>): JournalEvent[] {
+    const first = deleted || from > this.deletedTo ? from : this.deletedTo + 1n
     if (first > this.highest || to < first) return []
-    const start = Number(first) - 1
-    const end = to < this.highest ? Number(to) : this.events.length
-    return this.events.slice(start < 0 ? 0 : start, Math.min(end, Math.max(start, 0) + limit))
+    const start = Math.max(Number(first) - 1 - this.#removed, 0)
+    const end = to < this.highest ? Number(to) - this.#removed : this.#events.length
+    return this.#events.slice(start, Math.min(end, start + limit)).map(({ event }) => event)
   }
 
   deleteTo(sequence: bigint): void {
     const last = sequence < this.highest ? sequence : this.highest
     if (last > this.deletedTo) this.deletedTo = last
+  }
+
+  /** Answers those that were there. */
+  removeTo(sequence: bigint): readonly LoggedEvent[] {
+    this.deleteTo(sequence)
+    return this.pruneTo(sequence)
+  }
+
+  /** The same, and none becomes deleted by it. */
+  pruneTo(sequence: bigint): readonly LoggedEvent[] {
+    const last = sequence < this.highest ? Number(sequence) : Number(this.highest)
+    const removed = this.#events.splice(0, Math.max(last - this.#removed, 0))
+    this.#removed += removed.length
+    return removed
   }
 }
 

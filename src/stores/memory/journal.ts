@@ -11,7 +11,8 @@ import type { ScopeId } from '../../core/scope.js'
 import { MAX_ASSIGNED } from '../../core/u64.js'
 import { idempotencyConflict, sequenceConflict, streamExhausted } from '../../journal/conflicts.js'
 import type {
-  JournalCapabilities, JournalFilter, JournalPage, JournalStore, PageRead, StreamRead, StreamsRead,
+  AgedEvents, JournalCapabilities, JournalFilter, JournalStore, PagesRead, PruneRequest, PruneResult, StorePage,
+  StreamRead, StreamsRead,
 } from '../../journal/contract.js'
 import { badCursor, readCursor, writeCursor } from '../../journal/cursor.js'
 import type {
@@ -19,7 +20,7 @@ import type {
 } from '../../journal/event.js'
 import { formatMessageId, parseMessageId, TAG_LENGTH } from '../../outbox/message-id.js'
 import { JournalLog } from './journal-log.js'
-import { MemoryStream, streamOrder } from './journal-stream.js'
+import { MemoryStream, streamOrder, type LoggedEvent } from './journal-stream.js'
 import { MemoryTransaction } from './transaction.js'
 
 /** Where transactions come from: the outbox of the same store. */
@@ -45,6 +46,8 @@ export class MemoryJournalStore implements JournalStore<MemoryTransaction> {
   /** Made when asked for, and again when a stream has come. */
   #sorted: readonly MemoryStream[] | undefined
   #lastPosition = 0n
+  /** The first position of each append that is neither published nor undone. */
+  readonly #openPositions = new Set<bigint>()
   #closed = false
 
   constructor(transactions: MemoryTransactions, { now = systemClock }: { readonly now?: Clock | undefined } = {}) {
@@ -79,14 +82,19 @@ export class MemoryJournalStore implements JournalStore<MemoryTransaction> {
 
   async read(request: StreamRead): Promise<readonly JournalEvent[]> {
     this.#assertOpen()
-    return this.#find(request)?.read(request.from, request.to, request.limit) ?? []
+    return this.#find(request)?.read(request) ?? []
   }
 
-  async readPage(request: PageRead): Promise<JournalPage> {
+  async readPages(request: PagesRead): Promise<readonly StorePage[]> {
     this.#assertOpen()
-    const from = request.cursor === undefined ? 0 : this.#placeOf(request.cursor, request)
-    const { events, next } = this.#log.page(from, request, request.limit)
-    return { events, cursor: writeCursor(this.#tag, request, [String(next)]), hasMore: next < this.#log.length }
+    const cursorAt = (place: number): string => writeCursor(this.#tag, request, [String(place)])
+    return request.parts.map(({ cursor, slots }) => {
+      const from = cursor === undefined ? 0 : this.#placeOf(cursor, request)
+      const { events, places, next } = this.#log.page(from, request, slots, request.limit)
+      const cursorAfter = (count: number): string =>
+        cursorAt(count === events.length ? next : places[count - 1] ?? from)
+      return { events, cursor: cursorAt(next), hasMore: next < this.#log.length, hasMoved: next > from, cursorAfter }
+    })
   }
 
   async head(filter: JournalFilter): Promise<string> {
@@ -127,6 +135,42 @@ export class MemoryJournalStore implements JournalStore<MemoryTransaction> {
     this.#find(name)?.deleteTo(sequence)
   }
 
+  async removeTo(name: StreamName, sequence: bigint): Promise<void> {
+    this.#assertOpen()
+    this.#drop(this.#find(name)?.removeTo(sequence) ?? [])
+  }
+
+  async passed(cursor: string, filter: JournalFilter): Promise<bigint> {
+    this.#assertOpen()
+    let low = this.#lastPosition + 1n
+    for (const position of this.#openPositions) if (position < low) low = position
+    for (const { position } of this.#log.between(this.#placeOf(cursor, filter), this.#log.length)) {
+      if (position < low) low = position
+    }
+    return low - 1n
+  }
+
+  async aged(ageMs: number): Promise<AgedEvents> {
+    this.#assertOpen()
+    const cut = this.#now() - ageMs
+    const all = [...this.#log.between(0, this.#log.length)]
+    const young = all.filter(({ createdAt }) => createdAt > cut).map(({ position }) => position)
+    const first = young.reduce((low, position) => (position < low ? position : low), this.#lastPosition + 1n)
+    const upTo = all.reduce((high, { position }) => (position < first && position > high ? position : high), 0n)
+    return { upTo, asOf: String(this.#log.length) }
+  }
+
+  async prune({ upTo, asOf, dryRun, onProgress }: PruneRequest): Promise<PruneResult> {
+    this.#assertOpen()
+    const going = [...this.#log.between(0, Number(asOf))].filter(({ position }) => position <= upTo)
+    if (dryRun) return { removed: 0, remaining: going.length, isBusy: false }
+    // The numbers of a stream, its positions and its commits ascend together.
+    const lasts = new Map(going.map((event) => [this.#find(event), event.sequence]))
+    for (const [stream, sequence] of lasts) this.#drop(stream?.pruneTo(sequence) ?? [])
+    if (going.length > 0) onProgress?.(going.length)
+    return { removed: going.length, remaining: 0, isBusy: false }
+  }
+
   async close(): Promise<void> {
     this.#closed = true
   }
@@ -141,13 +185,17 @@ export class MemoryJournalStore implements JournalStore<MemoryTransaction> {
       : { digest: batch.idempotency.digest.slice(), places, holder: tx }
     if (keyName !== undefined && key !== undefined) this.#keys.set(keyName, key)
     for (const stream of streams.values()) stream.hold(tx)
+    const first = events[0]?.position ?? this.#lastPosition
+    this.#openPositions.add(first)
     tx.stage({
       publish: () => {
+        this.#openPositions.delete(first)
         for (const event of events) this.#publish(event, streams.get(event.stream))
         for (const stream of streams.values()) stream.release()
         if (key !== undefined) Object.assign(key, { holder: undefined })
       },
       discard: () => {
+        this.#openPositions.delete(first)
         for (const { stream } of events) this.#undo(streams.get(stream))
         for (const stream of streams.values()) stream.release()
         if (keyName !== undefined) this.#keys.delete(keyName)
@@ -170,10 +218,17 @@ export class MemoryJournalStore implements JournalStore<MemoryTransaction> {
     }
   }
 
+  #drop(removed: readonly LoggedEvent[]): void {
+    for (const { event, place } of removed) {
+      this.#log.remove(place)
+      this.#byPosition.delete(event.position)
+    }
+    this.#log.trim()
+  }
+
   #publish(event: JournalEvent, stream: MemoryStream | undefined): void {
-    stream?.events.push(event)
     this.#byPosition.set(event.position, event)
-    this.#log.add(event)
+    stream?.add({ event, place: this.#log.add(event) })
   }
 
   #undo(stream: MemoryStream | undefined): void {

@@ -20,7 +20,8 @@ const TABLE_PRIVILEGES = `
 select c.relname as name, p.privilege
 from pg_class c join pg_namespace n on n.oid = c.relnamespace,
   unnest(array['select', 'insert', 'update', 'delete']) as p(privilege)
-where n.nspname = $1 and c.relkind = 'r' and not has_table_privilege(c.oid, p.privilege)
+where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition
+  and not has_table_privilege(c.oid, p.privilege)
 order by c.relname, p.privilege`
 const FUNCTION_PRIVILEGES = `
 select distinct p.proname as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace

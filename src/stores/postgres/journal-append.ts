@@ -17,6 +17,7 @@ import type { SqlRow, SqlSteps, SqlValue } from '../../core/sql.js'
 import { MAX_ASSIGNED } from '../../core/u64.js'
 import { idempotencyConflict, sequenceConflict, streamExhausted } from '../../journal/conflicts.js'
 import type { AppendResult, EventPlace, NewBatch } from '../../journal/event.js'
+import { slotOf } from '../../journal/slots.js'
 import { formatMessageId } from '../../outbox/message-id.js'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.js'
 import type { JournalStatements } from './journal-statements.js'
@@ -100,11 +101,11 @@ function insert(
   if (events.length === 1 && only !== undefined && only.tags.length === 0) {
     return sql.appendOne([
       scope, only.stream, alone, only.type, only.payload, only.contentType, only.manifest, JSON.stringify(only.headers),
-      writerId, now,
+      writerId, now, slotOf({ scope, stream: only.stream }),
     ])
   }
   return sql.appendMany([scope, ...streamColumns(batch, streams, alone), ...eventColumns(batch, streams), writerId, now,
-    ...tagColumns(batch)])
+    ...tagColumns(batch), numberColumn(streams.map((stream) => slotOf({ scope, stream })))])
 }
 
 function streamColumns({ events, expected }: NewBatch, streams: readonly string[], alone: string | null): SqlValue[] {

@@ -47,6 +47,31 @@ export function afterPage(before: Marks, { snap, nextXid }: Pick<Marks, 'snap' |
   return { pos, snap, nextXid, xids: open, marks: open.map(markOf), nextMark, late: undefined }
 }
 
+/**
+ * One for all that have given everything visible in one snapshot: they are at the furthest position, since nothing
+ * between theirs and it was visible, and of each open transaction they keep the lowest mark, which holds for all.
+ */
+export function mergeMarks(ended: readonly Marks[]): Marks | undefined {
+  const [first, ...others] = ended
+  return others.reduce((merged, each) => merged && {
+    ...merged,
+    pos: merged.pos > each.pos ? merged.pos : each.pos,
+    nextXid: lower(merged.nextXid, each.nextXid),
+    marks: merged.marks.map((mark, n) => lower(mark, each.marks[n] ?? 0n)),
+    nextMark: lower(merged.nextMark, each.nextMark),
+  }, first)
+}
+
+/**
+ * Nothing at or below it is still to be given. An open transaction counts as long as the cursor knows it: one that has
+ * ended since may have committed what this follower has not seen.
+ */
+export function lowWater({ pos, marks, nextMark, late }: Marks): bigint {
+  return [...marks, nextMark, ...(late === undefined ? [] : [late.pos])].reduce(lower, pos)
+}
+
+const lower = (a: bigint, b: bigint): bigint => (a < b ? a : b)
+
 function parseSnapshot(snap: string): { xmax: bigint; open: bigint[] } {
   const [, xmax = '0', open = ''] = snap.split(':')
   return { xmax: BigInt(xmax), open: open === '' ? [] : open.split(',').map(BigInt) }

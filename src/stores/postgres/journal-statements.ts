@@ -1,12 +1,10 @@
 /** Every statement of the PostgreSQL journal but the functions, one constant each. */
-import { createHash } from 'node:crypto'
-import type { SqlStatement, SqlValue } from '../../core/sql.js'
 import { MAX_ASSIGNED } from '../../core/u64.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
+import { namedStatements, NOW, type NamedStatements } from './named-statements.js'
 
-const NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint'
 const COLUMNS = `
-    scope, stream, sequence, type, payload, content_type, manifest, headers, tags, writer_id, created_at`
+    scope, stream, sequence, type, payload, content_type, manifest, headers, tags, writer_id, created_at, slot`
 
 /** How streams are listed, within the filter: `last` is 0 where a refused append left its lock's row. */
 const STREAMS = `
@@ -29,15 +27,16 @@ const TEXT = {
       returning last
     )
     insert into {schema}.journal_event (${COLUMNS})
-    select $1, $2, last, $4, $5, $6, $7, $8, '[]', $9, coalesce($10::bigint, ${NOW}) from moved
+    select $1, $2, last, $4, $5, $6, $7, $8, '[]', $9, coalesce($10::bigint, ${NOW}), $11 from moved
     returning sequence, position`,
 
   // Streams in $2, each with how many events in $3. $4: the number that the one stream is expected at. $5: expectations
   // of several streams, whose rows are locked already, so that what this statement sees of them is final.
   appendMany: `
     with wanted as materialized (
-      select stream, n, expected, place
-      from unnest($2::text[], $3::bigint[], $5::bigint[]) with ordinality u(stream, n, expected, place)
+      select stream, n, expected, slot, place
+      from unnest($2::text[], $3::bigint[], $5::bigint[], $18::smallint[])
+        with ordinality u(stream, n, expected, slot, place)
     ), moved as (
       insert into {schema}.journal_stream as s (scope, stream, last)
       select $1::text, w.stream, w.n from wanted w
@@ -53,7 +52,7 @@ const TEXT = {
     ), written as (
       insert into {schema}.journal_event (${COLUMNS})
       select $1, m.stream, m.last - w.n + e.rank, e.type, e.payload, e.content_type, e.manifest, e.headers, e.tags,
-        $14::text, coalesce($15::bigint, ${NOW})
+        $14::text, coalesce($15::bigint, ${NOW}), w.slot
       from unnest($6::integer[], $7::bigint[], $8::text[], $9::bytea[], $10::text[], $11::text[], $12::text[],
         $13::text[]) with ordinality e(stream_place, rank, type, payload, content_type, manifest, headers, tags, place)
       join wanted w on w.place = e.stream_place
@@ -95,10 +94,18 @@ const TEXT = {
   freeKey: `delete from {schema}.journal_key where scope = $1 and writer_id = $2 and key = $3`,
 
   page: `
-    select * from {schema}.journal_page($1, $2, $3::integer, $4::bigint, $5::pg_snapshot, $6::xid8[], $7::bigint[],
-      $8::bigint, $9::bigint, $10::pg_snapshot, $11::xid8)`,
+    select * from {schema}.journal_page($1::text[], $2::text[], $3, $4::integer, $5::bigint, $6::bigint,
+      $7::pg_snapshot, $8::xid8[], $9::bigint[], $10::bigint, $11::bigint, $12::pg_snapshot, $13::xid8)`,
 
-  read: `select * from {schema}.journal_read($1, $2, $3::bigint, $4::bigint, $5::integer)`,
+  // The same for several cursors, all in the snapshot of this statement.
+  pages: `
+    select g.part, p.* from jsonb_to_recordset($5::text::jsonb) g(part integer, slots bigint, pos bigint,
+      snap pg_snapshot, xids xid8[], marks bigint[], next_mark bigint, late_pos bigint, late_snap pg_snapshot,
+      late_next_xid xid8)
+    cross join lateral {schema}.journal_page($1::text[], $2::text[], $3, $4::integer, g.slots, g.pos, g.snap,
+      g.xids, g.marks, g.next_mark, g.late_pos, g.late_snap, g.late_next_xid) p`,
+
+  read: `select * from {schema}.journal_read($1, $2, $3::bigint, $4::bigint, $5::boolean, $6::integer)`,
 
   get: `
     select * from {schema}.journal_event
@@ -113,16 +120,24 @@ const TEXT = {
   deleteTo: `
     update {schema}.journal_stream set deleted_to = least(last, $3::bigint)
     where scope = $1 and stream = $2 and deleted_to < least(last, $3::bigint)`,
+
+  aged: `select * from {schema}.journal_aged(coalesce($1::bigint, ${NOW}) - $2::bigint)`,
+
+  // At a stricter isolation, what is counted would be older than the lock that was waited for.
+  readCommitted: 'set transaction isolation level read committed',
+
+  prune: `select * from {schema}.journal_prune($1::bigint, $2::bigint, $3::bigint, $4::pg_snapshot, $5::integer)`,
+
+  countAged: `
+    select count(*) as count from {schema}.journal_event
+    where position <= $1::bigint and (pg_visible_in_snapshot(xid, $2::pg_snapshot)
+      or xid >= (select pg_snapshot_xmax(pg_current_snapshot())))`,
+
+  removeTo: `select {schema}.journal_remove($1, $2, $3::bigint)`,
 } as const
 
-export type JournalStatements = Readonly<Record<keyof typeof TEXT, (params: readonly SqlValue[]) => SqlStatement>>
+export type JournalStatements = NamedStatements<keyof typeof TEXT>
 
 export function journalStatements(schema: string): JournalStatements {
-  const entries = Object.entries(TEXT).map(([key, template]) => {
-    const text = template.replaceAll('{schema}', () => quoteIdentifier(schema))
-    // The name changes with the text, so a cached plan never outlives a change of the schema.
-    const name = `waybill_${createHash('sha256').update(text).digest('hex').slice(0, 24)}`
-    return [key, (params: readonly SqlValue[]): SqlStatement => ({ text, params, name })]
-  })
-  return Object.fromEntries(entries) as JournalStatements
+  return namedStatements(TEXT, { schema: quoteIdentifier(schema) })
 }

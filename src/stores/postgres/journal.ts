@@ -7,9 +7,10 @@ import { isWaybillError, WaybillError } from '../../core/errors.js'
 import type { ScopeId } from '../../core/scope.js'
 import { runSteps, type SqlDatabase, type SqlExecutor, type SqlRow, type SqlStatement } from '../../core/sql.js'
 import type {
-  JournalCapabilities, JournalFilter, JournalPage, JournalStore, PageRead, StreamRead, StreamsRead,
+  AgedEvents, JournalCapabilities, JournalFilter, JournalStore, PagesRead, PruneRequest, PruneResult, StorePage,
+  StreamRead, StreamsRead,
 } from '../../journal/contract.js'
-import { badCursor, epochChanged, readCursor, writeCursor } from '../../journal/cursor.js'
+import { badCursor, readCursor, writeCursor } from '../../journal/cursor.js'
 import type { AppendResult, JournalEvent, NewBatch, StreamName, StreamSummary } from '../../journal/event.js'
 import { parseMessageId } from '../../outbox/message-id.js'
 import { prefixEnd } from '../../sql/prefix.js'
@@ -17,8 +18,10 @@ import { arrayLiteral } from './array-literal.js'
 import { Calls } from './calls.js'
 import { translatedDatabase, translatedExecutor } from './database.js'
 import { appendSteps } from './journal-append.js'
-import { afterPage, marksFromPlace, marksToPlace, START, type Marks } from './journal-marks.js'
-import { toEvent, toPageState, type PageState } from './journal-rows.js'
+import { afterPage, lowWater, marksFromPlace, marksToPlace, START } from './journal-marks.js'
+import { marksOf, pageStatement, toPages, type PartMarks } from './journal-pages.js'
+import { pruneLeaves } from './journal-prune.js'
+import { toEvent, toPageState } from './journal-rows.js'
 import { journalStatements, type JournalStatements } from './journal-statements.js'
 
 export interface PostgresJournalOptions {
@@ -30,11 +33,6 @@ export interface PostgresJournalOptions {
 interface Identity {
   readonly tag: string
   readonly epoch: string
-}
-
-interface ReadPage {
-  readonly state: PageState
-  readonly events: readonly JournalEvent[]
 }
 
 export class PostgresJournalStore implements JournalStore<SqlExecutor> {
@@ -64,30 +62,31 @@ export class PostgresJournalStore implements JournalStore<SqlExecutor> {
     return this.#calls.run(() => this.#database.transaction(work))
   }
 
-  async read({ scope, stream, from, to, limit }: StreamRead): Promise<readonly JournalEvent[]> {
-    return this.#ask(this.#sql.read([scope, stream, from, to, limit]), (rows, tag) =>
+  async read({ scope, stream, from, to, deleted, limit }: StreamRead): Promise<readonly JournalEvent[]> {
+    return this.#ask(this.#sql.read([scope, stream, from, to, deleted, limit]), (rows, tag) =>
       rows.map((row) => toEvent(tag, row)))
   }
 
-  async readPage(request: PageRead): Promise<JournalPage> {
+  async readPages(request: PagesRead): Promise<readonly StorePage[]> {
     return this.#calls.run(async () => {
-      const { cursor, limit } = request
-      const { epoch } = await this.#identify(this.#database.executor)
-      const before = cursor === undefined ? START : marksFromPlace(readCursor(cursor, epoch, request))
-      const { state, events } = await this.#readAfter(before, request, limit)
-      // Ids that the cursor has seen given are still to be given here: the database lost what came after.
-      if (cursor !== undefined && (state.epoch !== epoch || before.nextXid > state.nextXid)) {
-        this.#identity = undefined
-        throw epochChanged()
+      const { epoch, tag } = await this.#identify(this.#database.executor)
+      const parts = marksOf(request, epoch)
+      const rows = await this.#readRows(request, parts)
+      try {
+        return toPages(request, parts, rows, tag, epoch)
+      } catch (error) {
+        if (isWaybillError(error, 'EPOCH_CHANGED')) this.#identity = undefined
+        throw error
       }
-      const { marks, hasMore } = nextMarks(before, state, events, limit)
-      return { events, hasMore, cursor: writeCursor(state.epoch, request, marksToPlace(marks)) }
     })
   }
 
   async head(filter: JournalFilter): Promise<string> {
     return this.#calls.run(async () => {
-      const { state } = await this.#readAfter(START, filter, 0)
+      await this.#identify(this.#database.executor)
+      const part = { before: START, isStart: true, slots: undefined }
+      const [row] = await this.#readRows({ ...filter, limit: 0 }, [part])
+      const state = toPageState(row)
       return writeCursor(state.epoch, filter, marksToPlace(afterPage(START, state, state.head)))
     })
   }
@@ -119,22 +118,36 @@ export class PostgresJournalStore implements JournalStore<SqlExecutor> {
     await this.#ask(this.#sql.deleteTo([scope, stream, sequence]), () => undefined)
   }
 
+  async removeTo({ scope, stream }: StreamName, sequence: bigint): Promise<void> {
+    await this.#ask(this.#sql.removeTo([scope, stream, sequence]), () => undefined)
+  }
+
+  async passed(cursor: string, filter: JournalFilter): Promise<bigint> {
+    return this.#calls.run(async () => {
+      const { epoch } = await this.#identify(this.#database.executor)
+      return lowWater(marksFromPlace(readCursor(cursor, epoch, filter)))
+    })
+  }
+
+  async aged(ageMs: number): Promise<AgedEvents> {
+    return this.#ask(this.#sql.aged([this.#now?.() ?? null, ageMs]), ([row]) => (
+      { upTo: BigInt(String(row?.['up_to'])), asOf: String(row?.['as_of']) }))
+  }
+
+  async prune(request: PruneRequest): Promise<PruneResult> {
+    return this.#calls.run(() => pruneLeaves(this.#database, this.#sql, request))
+  }
+
   /** The connections are closed by the outbox. */
   async close(): Promise<void> {
     await this.#calls.close()
   }
 
-  async #readAfter(before: Marks, { tag, scope }: JournalFilter, limit: number): Promise<ReadPage> {
-    const { executor } = this.#database
-    const { tag: idTag } = await this.#identify(executor)
-    const { late } = before
+  async #readRows(
+    request: Omit<PagesRead, 'parts'>, parts: readonly PartMarks[],
+  ): Promise<readonly SqlRow[]> {
     try {
-      const [state, ...rows] = await executor.execute(this.#sql.page([
-        tag ?? null, scope ?? null, limit, before.pos, before.snap, arrayLiteral(before.xids.map(String)),
-        arrayLiteral(before.marks.map(String)), before.nextMark, late?.pos ?? null, late?.snap ?? null,
-        late?.nextXid.toString() ?? null,
-      ]))
-      return { state: toPageState(state), events: rows.map((row) => toEvent(idTag, row)) }
+      return await this.#database.executor.execute(pageStatement(this.#sql, request, parts))
     } catch (error) {
       // What looks like a snapshot and is none.
       if (isWaybillError(error) && error.details['databaseCode'] === '22P02') throw badCursor()
@@ -155,19 +168,4 @@ export class PostgresJournalStore implements JournalStore<SqlExecutor> {
     if (row === undefined) throw new WaybillError('NOT_MIGRATED', 'the schema is empty; run `waybill migrate`')
     return this.#identity = { tag: String(row['value']), epoch: String(row['epoch']) }
   }
-}
-
-/** What to remember after this page. Late events that fill it are gone on with before anything ahead is read. */
-function nextMarks(
-  before: Marks, state: PageState, events: readonly JournalEvent[], limit: number,
-): { marks: Marks; hasMore: boolean } {
-  const last = events.at(-1)?.position ?? 0n
-  const isFull = events.length === limit
-  if (isFull && last <= before.pos) {
-    return { marks: { ...before, late: { snap: state.snap, nextXid: state.nextXid, pos: last } }, hasMore: true }
-  }
-  if (before.late !== undefined) return { marks: afterPage(before, state, before.pos), hasMore: true }
-  // Of a page that is not full everything visible was looked at, also what the filter passed over.
-  const end = isFull ? last : state.head
-  return { marks: afterPage(before, state, end > before.pos ? end : before.pos), hasMore: isFull }
 }

@@ -3,11 +3,8 @@
  * put in once. Columns of a message are read in one place, `MESSAGE`, which derives the state: exactly
  * one side table names a message, or none and it waits in the log.
  */
-import { createHash } from 'node:crypto'
-import type { SqlStatement, SqlValue } from '../../core/sql.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
-
-const NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint'
+import { namedStatements, NOW, type NamedStatements } from './named-statements.js'
 
 /** `{schema}` is replaced by the quoted schema, `{sequence}` by a literal naming the identity's sequence. */
 const MESSAGE = `
@@ -228,16 +225,9 @@ const TEXT = {
 } as const
 
 export type OutboxStatementName = keyof typeof TEXT
-export type OutboxStatements = Readonly<Record<OutboxStatementName, (params: readonly SqlValue[]) => SqlStatement>>
+export type OutboxStatements = NamedStatements<OutboxStatementName>
 
 export function outboxStatements(schema: string): OutboxStatements {
   const sequence = `'${`${quoteIdentifier(schema)}.outbox_message_seq_seq`.replaceAll("'", "''")}'`
-  const entries = Object.entries(TEXT).map(([key, template]) => {
-    const text = template.replace(/\{(schema|sequence)\}/g, (_, name) =>
-      name === 'schema' ? quoteIdentifier(schema) : sequence)
-    // The name changes with the text, so a cached plan never outlives a change of the schema.
-    const name = `waybill_${createHash('sha256').update(text).digest('hex').slice(0, 24)}`
-    return [key, (params: readonly SqlValue[]): SqlStatement => ({ text, params, name })]
-  })
-  return Object.fromEntries(entries) as OutboxStatements
+  return namedStatements(TEXT, { schema: quoteIdentifier(schema), sequence })
 }

@@ -10,7 +10,10 @@ import { orderingHeld, type LaneOrderings } from '../../outbox/contract.js'
 import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
 import { migrationChecksum, pendingMigrations, type Migration } from '../../sql/migrations.js'
+import { JOURNAL_PRUNE_ENTRY_FUNCTIONS, JOURNAL_PRUNE_FUNCTIONS } from './schema-journal-prune.js'
+import { JOURNAL_REMOVE_ENTRY_FUNCTIONS, JOURNAL_REMOVE_FUNCTIONS } from './schema-journal-remove.js'
 import { JOURNAL_ENTRY_FUNCTIONS, JOURNAL_FUNCTIONS, JOURNAL_TABLES } from './schema-journal.js'
+import { OFFSET_TABLES } from './schema-offsets.js'
 import { OUTBOX_CHOOSE_FUNCTIONS } from './schema-outbox-choose.js'
 import { OUTBOX_CLAIM_FUNCTIONS } from './schema-outbox-claim.js'
 import { OUTBOX_DEAD_FUNCTIONS } from './schema-outbox-dead.js'
@@ -18,6 +21,7 @@ import { OUTBOX_ORDER_FUNCTIONS } from './schema-outbox-order.js'
 import { OUTBOX_PAGE_FUNCTIONS } from './schema-outbox-page.js'
 import { OUTBOX_SETTLE_FUNCTIONS } from './schema-outbox-settle.js'
 import { OUTBOX_TABLES } from './schema-outbox.js'
+import { PROGRESS_TABLES } from './schema-progress.js'
 
 const MIGRATION_TABLE = `
 create table if not exists migration (
@@ -40,8 +44,22 @@ const ENTRY_FUNCTIONS = [
   'outbox_purge_dead(bigint, bigint, text, bigint)',
   'outbox_order_lane(text, text)',
   ...JOURNAL_ENTRY_FUNCTIONS,
+  ...JOURNAL_REMOVE_ENTRY_FUNCTIONS,
+  ...JOURNAL_PRUNE_ENTRY_FUNCTIONS,
 ] as const
 const ENTRY_SETTINGS = ['enable_seqscan = off', 'enable_bitmapscan = off', 'jit = off'] as const
+/**
+ * Of functions that look into every leaf of the journal's ring: one plan is kept, because planning for
+ * eight leaves costs more than most pages, and it merges the leaves' indexes, because sorting would read all there is.
+ */
+const RING_SETTINGS = ['plan_cache_mode = force_generic_plan', 'enable_sort = off'] as const
+/** What goes is looked up by index, never by reading a leaf; and nobody waits for long. */
+const REMOVE_SETTINGS = [...RING_SETTINGS, 'enable_hashjoin = off', 'enable_mergejoin = off'] as const
+const MORE_SETTINGS: readonly (readonly [names: readonly string[], settings: readonly string[]])[] = [
+  [JOURNAL_ENTRY_FUNCTIONS, RING_SETTINGS],
+  [JOURNAL_REMOVE_ENTRY_FUNCTIONS, REMOVE_SETTINGS],
+  [JOURNAL_PRUNE_ENTRY_FUNCTIONS, [...REMOVE_SETTINGS, `lock_timeout = '50ms'`]],
+]
 
 const MIGRATIONS: readonly Migration[] = [
   {
@@ -51,7 +69,13 @@ const MIGRATIONS: readonly Migration[] = [
       ...OUTBOX_CLAIM_FUNCTIONS, ...OUTBOX_SETTLE_FUNCTIONS, ...OUTBOX_DEAD_FUNCTIONS,
     ],
   },
-  { version: 2, name: 'journal', statements: [JOURNAL_TABLES, ...JOURNAL_FUNCTIONS] },
+  {
+    version: 2, name: 'journal',
+    statements: [
+      JOURNAL_TABLES, ...JOURNAL_FUNCTIONS, ...JOURNAL_REMOVE_FUNCTIONS, ...JOURNAL_PRUNE_FUNCTIONS,
+      PROGRESS_TABLES, OFFSET_TABLES,
+    ],
+  },
 ]
 
 /** What ids begin with: those of messages, and those of events. */
@@ -112,5 +136,7 @@ export async function migrate(database: SqlDatabase, schema: string, lanes: Lane
 
 function entrySettings(schema: string): readonly string[] {
   const settings = [`search_path = ${quoteIdentifier(schema)}, pg_temp`, ...ENTRY_SETTINGS]
-  return ENTRY_FUNCTIONS.flatMap((name) => settings.map((setting) => `alter function ${name} set ${setting}`))
+  const all = new Map<string, readonly string[]>(ENTRY_FUNCTIONS.map((name) => [name, settings]))
+  for (const [names, more] of MORE_SETTINGS) for (const name of names) all.set(name, [...settings, ...more])
+  return [...all].flatMap(([name, own]) => own.map((setting) => `alter function ${name} set ${setting}`))
 }

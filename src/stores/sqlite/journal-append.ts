@@ -14,6 +14,7 @@ import type { SqlRow, SqlSteps, SqlValue } from '../../core/sql.js'
 import { MAX_ASSIGNED } from '../../core/u64.js'
 import { idempotencyConflict, sequenceConflict, streamExhausted } from '../../journal/conflicts.js'
 import type { AppendResult, EventPlace, NewBatch } from '../../journal/event.js'
+import { slotOf } from '../../journal/slots.js'
 import { formatMessageId } from '../../outbox/message-id.js'
 import type { WaybillError } from '../../core/errors.js'
 import type { AssignedNumbers } from './outbox-insert.js'
@@ -22,7 +23,7 @@ import type { Tables } from './tables.js'
 
 /** Rows per INSERT, as in enqueue.ts. */
 const BATCHES = [8, 1] as const
-const COLUMNS = 11
+const COLUMNS = 12
 
 export type AppendStatements = ReturnType<typeof appendStatements>
 
@@ -42,7 +43,7 @@ returning stream, last`,
 left join ${t.journal_stream} s on s.scope = ?2 and s.stream = j.value`,
     // The first row names its number, the others follow it.
     insertEvents: new Map<number, string>(BATCHES.map((rows) => [rows, `insert into ${t.journal_event} (position, scope,
-  stream, sequence, created_at, writer_id, type, manifest, content_type, headers, tags, payload)
+  stream, sequence, slot, created_at, writer_id, type, manifest, content_type, headers, tags, payload)
 values (max(coalesce((select seq from sqlite_sequence where name = ?1), 0), ?2) + 1, ${placeholders(3)})
 ${Array.from({ length: rows - 1 }, (_, row) => `, (null, ${placeholders(3 + COLUMNS * (row + 1))})`).join('')}
 returning position`] as const)),
@@ -74,8 +75,9 @@ export function* appendSteps(context: AppendContext, batch: NewBatch): SqlSteps<
   for (const rows of inBatches(batch.events)) {
     const sequences = rows.map(({ stream }) => take(next, stream))
     const params = rows.flatMap((event, n): SqlValue[] => [
-      scope, event.stream, sequences[n] ?? 0n, now, batch.writerId, event.type, event.manifest, event.contentType,
-      JSON.stringify(event.headers), JSON.stringify(event.tags), event.payload,
+      scope, event.stream, sequences[n] ?? 0n, slotOf({ scope, stream: event.stream }), now, batch.writerId,
+      event.type, event.manifest, event.contentType, JSON.stringify(event.headers), JSON.stringify(event.tags),
+      event.payload,
     ])
     const answer = yield {
       text: sql.insertEvents.get(rows.length) ?? '',

@@ -9,7 +9,8 @@ import {
 } from '../../core/sql.js'
 import { MAX_ASSIGNED } from '../../core/u64.js'
 import type {
-  JournalCapabilities, JournalFilter, JournalPage, JournalStore, PageRead, StreamRead, StreamsRead,
+  AgedEvents, JournalCapabilities, JournalFilter, JournalStore, PagesRead, PruneRequest, PruneResult, StorePage,
+  StreamRead, StreamsRead,
 } from '../../journal/contract.js'
 import { badCursor, epochChanged, readCursor, writeCursor } from '../../journal/cursor.js'
 import type { AppendResult, JournalEvent, NewBatch, StreamName, StreamSummary } from '../../journal/event.js'
@@ -20,9 +21,10 @@ import type { AssignedNumbers } from './outbox-insert.js'
 import { mayBeExhausted, toWaybillError } from './errors.js'
 import { appendStatements, appendSteps, type AppendStatements } from './journal-append.js'
 import {
-  getEvents, headOf, highestSequence, journalReadStatements, listStreams, readAfter, readStream,
+  getEvents, headOf, highestSequence, journalReadStatements, listStreams, readBetween, readStream,
   type JournalReadStatements,
 } from './journal-read.js'
+import { agedEvents, pruneEvents, pruneStatements, type PruneStatements } from './journal-prune.js'
 import { stateSql, tagOf } from './migrate.js'
 import { migrations } from './schema.js'
 
@@ -32,6 +34,7 @@ export class SqliteJournalStore implements JournalStore<SqlExecutor> {
   readonly #database: SqliteDatabase
   readonly #append: AppendStatements
   readonly #read: JournalReadStatements
+  readonly #prune: PruneStatements
   readonly #migrations: readonly Migration[]
   readonly #sequenceName: string
   readonly #numbers: AssignedNumbers = { highest: 0n }
@@ -42,6 +45,7 @@ export class SqliteJournalStore implements JournalStore<SqlExecutor> {
     this.#database = database
     this.#append = appendStatements(database.tables)
     this.#read = journalReadStatements(database.tables)
+    this.#prune = pruneStatements(database.tables)
     this.#migrations = migrations(database.prefix)
     this.#sequenceName = `${database.prefix}journal_event`
   }
@@ -79,18 +83,22 @@ export class SqliteJournalStore implements JournalStore<SqlExecutor> {
     return this.#database.read((query) => readStream(query, this.#read, tag, request))
   }
 
-  async readPage(request: PageRead): Promise<JournalPage> {
+  async readPages(request: PagesRead): Promise<readonly StorePage[]> {
     const tag = await this.#readTag()
-    const { cursor, limit } = request
-    const from = cursor === undefined ? 0n : positionOf(cursor, tag, request)
+    const { parts, limit } = request
+    const cursorAt = (position: bigint): string => writeCursor(tag, request, [String(position)])
     return this.#database.read((query) => {
       const head = headOf(query, this.#read, this.#sequenceName)
-      // Given by a later state of the file than this one: what comes next would take the numbers it has passed.
-      if (from > head) throw epochChanged()
-      const events = from === head ? [] : readAfter(query, this.#read, tag, request, from, limit)
-      const hasMore = events.length === limit
-      const last = hasMore ? (events.at(-1)?.position ?? head) : head
-      return { events, cursor: writeCursor(tag, request, [String(last)]), hasMore: hasMore && last < head }
+      return parts.map(({ cursor, slots }) => {
+        const from = cursor === undefined ? 0n : positionOf(cursor, tag, request)
+        // Given by a later state of the file than this one: what comes next would take the numbers it has passed.
+        if (from > head) throw epochChanged()
+        const events = from === head ? [] : readBetween(query, this.#read, tag, request, slots, from, head)
+        const end = events.length === limit ? (events.at(-1)?.position ?? head) : head
+        const cursorAfter = (count: number): string =>
+          cursorAt(count === events.length ? end : events[count - 1]?.position ?? from)
+        return { events, cursor: cursorAt(end), hasMore: end < head, hasMoved: end > from, cursorAfter }
+      })
     })
   }
 
@@ -119,6 +127,35 @@ export class SqliteJournalStore implements JournalStore<SqlExecutor> {
   async deleteTo({ scope, stream }: StreamName, sequence: bigint): Promise<void> {
     await this.#readTag()
     await this.#database.write((query) => query(this.#read.deleteTo, scope, stream, sequence))
+  }
+
+  async removeTo({ scope, stream }: StreamName, sequence: bigint): Promise<void> {
+    await this.#readTag()
+    await this.#database.write((query) => {
+      for (const text of [this.#read.deleteTo, this.#read.removeTags, this.#read.removeEvents]) {
+        query(text, scope, stream, sequence)
+      }
+    })
+  }
+
+  async passed(cursor: string, filter: JournalFilter): Promise<bigint> {
+    const tag = await this.#readTag()
+    const position = positionOf(cursor, tag, filter)
+    const head = await this.#database.read((query) => headOf(query, this.#read, this.#sequenceName))
+    if (position > head) throw epochChanged()
+    return position
+  }
+
+  async aged(ageMs: number): Promise<AgedEvents> {
+    await this.#readTag()
+    const cut = this.#database.now() - ageMs
+    return this.#database.read((query) =>
+      agedEvents(query, this.#prune, cut, headOf(query, this.#read, this.#sequenceName)))
+  }
+
+  async prune(request: PruneRequest): Promise<PruneResult> {
+    await this.#readTag()
+    return pruneEvents(this.#database, this.#prune, request)
   }
 
   /** The file is closed by the outbox. */

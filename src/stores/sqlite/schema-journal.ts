@@ -22,6 +22,7 @@ export function journalTables(t: Tables, prefix: string): string[] {
   scope text not null,
   stream text not null,
   sequence integer not null,
+  slot integer not null,
   created_at integer not null,
   writer_id text,
   type text not null,

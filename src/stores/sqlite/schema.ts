@@ -20,6 +20,8 @@ import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { migrationChecksum, type Migration } from '../../sql/migrations.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
 import { journalTables } from './schema-journal.js'
+import { offsetTables } from './schema-offsets.js'
+import { progressTables } from './schema-progress.js'
 import { tableNames, type Tables } from './tables.js'
 
 export function migrationTable(t: Tables): string {
@@ -41,7 +43,10 @@ export function migrations(prefix: string): readonly Migration[] {
         ...dueTables(t, prefix), ...endTables(t, prefix),
       ],
     },
-    { version: 2, name: 'journal', statements: journalTables(t, prefix) },
+    {
+      version: 2, name: 'journal',
+      statements: [...journalTables(t, prefix), ...progressTables(t, prefix), ...offsetTables(t)],
+    },
   ]
 }
 
