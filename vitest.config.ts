@@ -1,9 +1,14 @@
 import { availableParallelism } from 'node:os'
+import process from 'node:process'
 import { defineConfig } from 'vitest/config'
+
+/** Where to leave the results for `npm run conformance -- --report`. */
+const report = process.env['WAYBILL_TEST_REPORT']
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    ...(report !== undefined && { reporters: ['default', 'json'], outputFile: { json: report } }),
     typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], tsconfig: 'tsconfig.json' },
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',

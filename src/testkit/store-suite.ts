@@ -19,8 +19,12 @@ export interface SuiteSkip {
 
 /** What a case works with. */
 interface SuiteContext {
-  readonly store: { readonly capabilities: { readonly concurrentTransactions: boolean } }
   close(): Promise<void>
+}
+
+/** What every manifest of capabilities says. */
+export interface SuiteManifest {
+  readonly concurrentTransactions: boolean
 }
 
 /** A case of a contract whose stores may have one writing transaction at a time. */
@@ -38,6 +42,8 @@ export interface StoreSuite<Context, Case extends StoreCase<Context>> {
   readonly test: RunnerTest
   readonly skip: readonly SuiteSkip[]
   open(each: Case): Promise<Context>
+  /** Absent: stores of this contract have none. */
+  readonly manifest?: (context: Context) => SuiteManifest
   /** Why the opened store has nothing to check in this case. */
   readonly missing?: (each: Case, context: Context) => string | undefined
 }
@@ -62,21 +68,22 @@ export function registerStoreSuite<Context extends SuiteContext, Case extends St
     }
     test(`${each.id} ${each.title}`, (...[testContext]) => runCase(suite, each, manifests, testContext))
   }
+  if (suite.manifest === undefined) return
   test('suite-2 the manifest did not change during the run', async () => {
     assert.ok(new Set(manifests).size <= 1, `capabilities changed: ${[...new Set(manifests)].join(' then ')}`)
   })
 }
 
 async function runCase<Context extends SuiteContext, Case extends StoreCase<Context>>(
-  { open, missing }: StoreSuite<Context, Case>, each: Case, manifests: string[], testContext: unknown,
+  { open, manifest, missing }: StoreSuite<Context, Case>, each: Case, manifests: string[], testContext: unknown,
 ): Promise<void> {
   const context = await open(each)
   try {
-    const { capabilities } = context.store
+    const capabilities = manifest?.(context)
     manifests.push(JSON.stringify(capabilities))
     const lack = missing?.(each, context)
     if (lack !== undefined) return note(testContext, 'note', `nothing to check: ${lack}`)
-    if (each.concurrent !== true || capabilities.concurrentTransactions) return await each.run(context)
+    if (each.concurrent !== true || capabilities?.concurrentTransactions === true) return await each.run(context)
     const form = each.serial === undefined ? 'nothing to check' : 'in serial form'
     note(testContext, 'note', `${form}: this store has one writing transaction at a time`)
     await each.serial?.(context)

@@ -24,6 +24,16 @@ test('the totals are the sums over all runs, and a run that failed counts as one
   expect(page).toContain('| minutes | 2 |')
 })
 
+test('each kind of run has its own totals, with what only it counts', () => {
+  const page = renderLedger([ENTRY, { ...ENTRY, run: 'journal', messages: 5_000, own: { terms: 40 } }])
+  const [outbox, journal] = page.split('## Journal: totals')
+  expect(outbox).toContain('## Outbox: totals')
+  expect(outbox).toContain('| messages | 123,456 |')
+  expect(outbox).not.toContain('| terms |')
+  expect(journal).toContain('| events | 5,000 |')
+  expect(journal).toContain('| terms | 40 |')
+})
+
 test('each run is a row', () => {
   const row = renderLedger([ENTRY]).split('\n').find((line) => line.startsWith('| 2026-01-02'))
   expect(row).toBe('| 2026-01-02 | abc123def | outbox full | 7 | sqlite 3.45 | valid | 123,456 | 25 | 2 | 1 | 3 | 4 | 7 | 9 '

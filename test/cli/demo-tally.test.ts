@@ -130,7 +130,7 @@ describe('the demo\'s verdict', () => {
   const told = (over: Partial<DemoResult>): string => {
     const lines: string[] = []
     const sink = { write: (text: string | Uint8Array) => lines.push(String(text)) }
-    const io = { stdout: sink, stderr: sink, env: {}, cwd: '', isTerminal: false, columns: () => undefined, rows: () => undefined,
+    const io = { stdout: sink, stderr: sink, env: {}, input: async () => undefined, cwd: '', isTerminal: false, columns: () => undefined, rows: () => undefined,
       onStop: () => () => undefined, now: () => 0 }
     printResult({ ...result, ...over }, new Output(io, { json: false, verbose: false }))
     return lines.join('')

@@ -16,12 +16,19 @@ const COMMANDS = [
   ['init'], ['migrate'], ['relay'], ['list'], ['show'], ['stats'], ['help'], ['demo'], ['dead'], ['dead', 'list'],
   ['dead', 'show'], ['dead', 'redrive'], ['dead', 'discard'], ['purge'], ['pause'], ['resume'], ['doctor'],
   ['stats', '--watch'], ['help', 'dead'],
+  ['journal'], ['journal', 'streams'], ['journal', 'read'], ['journal', 'read', '--follow'], ['journal', 'read', 's'],
+  ['journal', 'append', 's', '--type', 't'], ['journal', 'publishers'], ['journal', 'publishers', 'mails'],
+  ['journal', 'prune'],
+  ['journal', 'replay', 'mails'], ['journal', 'rebase', 'mails', '--to', 'head'],
 ]
 const OPTIONS = [
   '--json', '--verbose', '--schema', '--config', '--status', '--lane', '--target', '--scope', '--key', '--limit',
   '--after', '--raw', '--print', '--force', '--store', '--language', '--stop-timeout', '--help', '--version', '-h', '-v',
   '--', '-', '--no-json', '--limit=5', '--__proto__', '-jv', '--all', '--yes', '--dry-run', '--dead-older-than',
   '--delivered-older-than', '--dedupe-older-than', '--watch', '--interval', '--count', '--dead-older-than=7d', '--lane=default',
+  '--prefix', '--tag', '--from', '--to', '--cursor', '--follow', '--type', '--payload', '--file', '--manifest', '--header',
+  '--expected', '--dead', '--forget', '--from-start', '--from-head', '--since', '--stream', '--sequence', '--follow-all',
+  '--follow-stream', '--follow-tag', '--content-type', '--after-scope',
 ]
 const VALUES = [
   'pending', 'dead_letter', 'default', 'mailer', '0', '1', '1000', '-1', '1e9', 'NaN', '5s', '7d', '12h', '100ms',

@@ -14,6 +14,8 @@ const ROOT = resolve(import.meta.dirname, '../..')
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** What comes on stdin. Default nothing. */
+  readonly input?: string | Uint8Array
   /** The width of the terminal; undefined means that nobody looks. */
   readonly columns?: number
   /** How high it is. */
@@ -47,6 +49,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
       },
     },
     stderr: { write: (chunk) => err.push(String(chunk)) },
+    input: async () => Buffer.from(options.input ?? ''),
     env: options.env ?? {},
     cwd: options.cwd ?? ROOT,
     isTerminal: options.columns !== undefined,

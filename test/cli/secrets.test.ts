@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { RelayLogger } from '../../src/outbox/relay-events.js'
+import type { RunnerLogger } from '../../src/runner/log.js'
 import { createWaybill } from '../../src/waybill.js'
 import { postgresUrl } from '../support/postgres-outbox.js'
 import { openMemoryShop, type MemoryShop } from './memory-shop.js'
@@ -102,6 +102,9 @@ describe('nothing secret is printed', () => {
     ['list'], ['show', 'x'], ['stats'], ['migrate'], ['relay'], ['doctor'], ['dead', 'list'], ['dead', 'show', 'x'],
     ['dead', 'redrive', 'x'], ['dead', 'discard', 'x'], ['purge', '--dead-older-than', '7d'], ['pause', '--lane', 'a'],
     ['resume', '--lane', 'a'], ['stats', '--watch', '--count', '1'],
+    ['journal', 'streams'], ['journal', 'read'], ['journal', 'append', 's', '--type', 't', '--payload', '1'], ['journal', 'publishers'],
+    ['journal', 'prune'],
+    ['journal', 'replay', 'p', '--from-start'], ['journal', 'rebase', 'p', '--to', 'head', '--yes'],
   ]
   const URLS: readonly (readonly [string, () => string, number])[] = [
     ['a server that is not there', () => `postgres://${password}@127.0.0.1:1/shop?${secretQuery}`, 1],
@@ -197,7 +200,7 @@ describe('what is stored', () => {
   test('a logger hears nothing of it either', async () => {
     const lines: string[] = []
     const log = (message: string, details: object): void => void lines.push(`${message} ${JSON.stringify(details)}`)
-    const logger: RelayLogger = { debug: log, info: log, warn: log, error: log }
+    const logger: RunnerLogger = { debug: log, info: log, warn: log, error: log }
     const { waybill } = shop
     await shop.enqueue({ headers: HEADERS, payload: { card: SECRETS.payload }, maxAttempts: 2, target: 'logged' })
     const relay = waybill.relay({

@@ -11,7 +11,7 @@ describe('usage', () => {
     expect(code).toBe(2)
     expect(stdout).toBe('')
     const names = [
-      'demo', 'init', 'migrate', 'relay', 'list', 'show', 'stats', 'dead', 'purge', 'pause', 'resume', 'doctor',
+      'demo', 'init', 'migrate', 'relay', 'list', 'show', 'stats', 'dead', 'purge', 'pause', 'resume', 'doctor', 'journal',
     ]
     for (const name of names) expect(stderr).toContain(`\n  ${name} `)
   })
@@ -36,6 +36,21 @@ describe('usage', () => {
     ['a duration without sense', ['relay', '--stop-timeout', 'soon'], /500ms, 30s or 2m/],
     ['a duration that no timer can wait', ['relay', '--stop-timeout', '999h'], /500ms, 30s or 2m/],
     ['a demo of no time', ['demo', '--seconds', '0'], /from 1 to 3600/],
+    ['a sequence that is none', ['journal', 'read', 's', '--from', '1e3'], /0 to 2\^64-1/],
+    ['a tag of a stream', ['journal', 'read', 's', '--tag', 't'], /not by --tag or --cursor/],
+    ['numbers of no stream', ['journal', 'read', '--from', '1'], /name the stream/],
+    ['an event of no type', ['journal', 'append', 's', '--payload', '1'], /'--type <type>' not specified/],
+    ['two payloads', ['journal', 'append', 's', '--type', 't', '--payload', '1', '--file', 'f'], /exclude each other/],
+    ['a header without a name', ['journal', 'append', 's', '--type', 't', '--payload', '1', '--header', '=x'], /has no name/],
+    ['dead letters of nobody', ['journal', 'publishers', '--dead'], /of one publisher/],
+    ['a publisher forgotten by mistake', ['journal', 'publishers', 'p', '--forget'], /needs --yes/],
+    ['a replay from nowhere', ['journal', 'replay', 'p'], /no place is named/],
+    ['a replay from two places', ['journal', 'replay', 'p', '--from-start', '--since', '5'], /only one place/],
+    ['a replay of a stream from nowhere', ['journal', 'replay', 'p', '--stream', 's'], /go together/],
+    ['a time that is none', ['journal', 'replay', 'p', '--since', 'yesterday'], /milliseconds since 1970/],
+    ['a rebase to nowhere', ['journal', 'rebase', 'p', '--yes'], /'--to <place>' not specified/],
+    ['a rebase by mistake', ['journal', 'rebase', 'p', '--to', 'head'], /needs --yes/],
+    ['a rebase that follows two things', ['journal', 'rebase', 'p', '--to', 'head', '--follow-all', '--follow-tag', 't', '--yes'], /exclude each other/],
     ['no database', ['list'], /no database is named/],
     ['another database', ['list', '--url', 'mysql://localhost/shop'], /there is no store for mysql/],
     ['memory', ['list', '--url', 'sqlite::memory:'], /needs a file/],

@@ -2,11 +2,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { journalCases, outboxCases } from '../../src/testkit/index.js'
+import { journalCases, offsetCases, outboxCases, progressCases, publisherCases } from '../../src/testkit/index.js'
 
 const root = resolve(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'docs/guarantees.md'), 'utf8')
-const caseIds = new Set([...outboxCases, ...journalCases].map(({ id }) => id))
+const caseIds = new Set([
+  ...outboxCases, ...journalCases, ...offsetCases, ...progressCases, ...publisherCases,
+].map(({ id }) => id))
 
 /** `A-13`, `late-1`, `journal-scope-1`: what looks like the id of a case, in backticks. */
 const CASE = /`([A-Za-z]+(?:-[a-z]+)*-\d+)`/g

@@ -3,27 +3,31 @@ import { readCursor, writeCursor } from '../../src/journal/cursor.js'
 import { scopeId } from '../../src/core/scope.js'
 import { prefixEnd } from '../../src/sql/prefix.js'
 
-const ALL = { tag: undefined, scope: undefined }
-const RED = { tag: 'red', scope: scopeId('a') }
+const ALL = { tags: undefined, streams: undefined, scope: undefined }
+const RED = { tags: ['red', 'blue'], streams: ['s'], scope: scopeId('a') }
 
 describe('a cursor', () => {
   test('comes back as it was, for its own epoch and filter', () => {
     const place = ['7', ['1', '2'], []]
     for (const filter of [ALL, RED]) expect(readCursor(writeCursor('e', filter, place), 'e', filter)).toEqual(place)
     expect(writeCursor('e', RED, place)).toMatch(/^[\w-]+$/)
+    expect(writeCursor('e', { ...RED, tags: ['blue', 'red', 'red'] }, place)).toBe(writeCursor('e', RED, place))
   })
 
-  test('is refused for another tag, another scope, and another epoch', () => {
+  test('is refused for other tags, other streams, another scope, and another epoch', () => {
     const cursor = writeCursor('e', RED, ['7'])
-    for (const filter of [ALL, { ...RED, tag: 'blue' }, { ...RED, scope: scopeId('b') }, { ...RED, tag: undefined }]) {
+    const others = [
+      ALL, { ...RED, tags: ['blue'] }, { ...RED, scope: scopeId('b') }, { ...RED, tags: undefined }, { ...RED, streams: [] },
+    ]
+    for (const filter of others) {
       expect(() => readCursor(cursor, 'e', filter)).toThrow(expect.objectContaining({ code: 'VALIDATION' }))
     }
     expect(() => readCursor(cursor, 'f', RED)).toThrow(expect.objectContaining({ code: 'EPOCH_CHANGED' }))
   })
 
   test.each([
-    'not base64', '', 'e30', Buffer.from('[1,null,null,[]]').toString('base64url'),
-    Buffer.from('["e",null,null,[7]]').toString('base64url'), Buffer.from('["e",null,null,[[7]]]').toString('base64url'),
+    'not base64', '', 'e30', Buffer.from('[1,"",[]]').toString('base64url'),
+    Buffer.from('["e","",[7]]').toString('base64url'), Buffer.from('["e","",[[7]]]').toString('base64url'),
   ])('%s is none', (text) => {
     expect(() => readCursor(text, 'e', ALL)).toThrow(expect.objectContaining({ code: 'VALIDATION' }))
   })

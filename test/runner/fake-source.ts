@@ -18,6 +18,7 @@ export function items(count: number, prefix = 'i'): RunnerItem[] {
 
 export class FakeSource implements Source<FakeBatch, RunnerItem> {
   readonly due: RunnerItem[]
+  chainsAwaitAnswers = true
   leaseMs = 30_000
   /** Ids that come alone, as suspects. */
   readonly solo = new Set<string>()

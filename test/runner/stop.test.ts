@@ -253,6 +253,30 @@ describe('runOnce and drain', () => {
     await runner.stop()
   })
 
+  test.each([true, false])('drain believes no pull from before the last answer (beside start: %s)', async (started) => {
+    const source = new FakeSource([item('a1')])
+    const [pulling, settling] = [deferred(), deferred()]
+    source.onSettle = () => settling.promise
+    const original = source.pull.bind(source)
+    source.pull = async (limit) => {
+      const batch = await original(limit)
+      if (source.calls.pull === 2) await pulling.promise
+      return batch
+    }
+    const runner = new Runner(source, () => undefined)
+    if (started) await runner.start()
+    const drained = runner.drain()
+    await source.until(() => source.calls.pull === 2 && source.calls.settle === 1)
+    await settleDown()
+    source.due.push(item('a2'))
+    settling.resolve()
+    await settleDown()
+    pulling.resolve()
+    await drained
+    expect(source.ids('ack')).toEqual(['a1', 'a2'])
+    await runner.stop()
+  })
+
   test('drain beside start ends when the runner is stopped', async () => {
     const source = new FakeSource()
     source.onPull = () => Promise.reject(new Error('away'))

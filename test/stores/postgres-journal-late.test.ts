@@ -288,18 +288,18 @@ describe.skipIf(postgresUrl === null)('PostgreSQL, a journal followed beside lat
   test('a cursor that has seen ids which the database has yet to give is refused: it has lost what came after', async () => {
     await put()
     await follower.poll()
-    const [epoch, tag, scope, place] = partsOf(follower)
+    const [epoch, filter, place] = partsOf(follower)
     const ahead = [...place.slice(0, 2), '99999999999', ...place.slice(3)]
-    const cursor = Buffer.from(JSON.stringify([epoch, tag, scope, ahead])).toString('base64url')
+    const cursor = Buffer.from(JSON.stringify([epoch, filter, ahead])).toString('base64url')
     await expect(journal.readAll({ cursor })).rejects.toMatchObject({ code: 'EPOCH_CHANGED' })
   })
 
   test('what looks like a snapshot and is none is a bad cursor', async () => {
     await put()
     await follower.poll()
-    const [epoch, tag, scope, place] = partsOf(follower)
+    const [epoch, filter, place] = partsOf(follower)
     const torn = [place[0], '9:3:', ...place.slice(2)]
-    const cursor = Buffer.from(JSON.stringify([epoch, tag, scope, torn])).toString('base64url')
+    const cursor = Buffer.from(JSON.stringify([epoch, filter, torn])).toString('base64url')
     await expect(journal.readAll({ cursor })).rejects.toMatchObject({ code: 'VALIDATION' })
   })
 })
@@ -337,19 +337,19 @@ async function pageBuffers(): Promise<number> {
   const { pos, snap, xids, marks, nextMark } = marksOf(follower)
   const { rows } = await pool.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
     `explain (analyze, buffers, format json) select * from ${schema}.journal_page(
-      null, null, 1000, ${pos}, '${snap}', '{${xids.join()}}', '{${marks.join()}}', ${nextMark}, null, null, null)`)
+      null, null, null, 1000, null, ${pos}, '${snap}', '{${xids.join()}}', '{${marks.join()}}', ${nextMark}, null, null, null)`)
   const plan = rows[0]?.['QUERY PLAN'][0].Plan
   return (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0)
 }
 
-type CursorParts = [string, string | null, string | null, (string | string[])[]]
+type CursorParts = [string, string, (string | string[])[]]
 
 function partsOf({ cursor }: Follower): CursorParts {
   return JSON.parse(Buffer.from(cursor ?? 'W10', 'base64url').toString()) as CursorParts
 }
 
 function marksOf(each: Follower): Marks {
-  return each.cursor === undefined ? marksFromPlace(['0', '1:1:', '1', [], [], '0', []]) : marksFromPlace(partsOf(each)[3])
+  return each.cursor === undefined ? marksFromPlace(['0', '1:1:', '1', [], [], '0', []]) : marksFromPlace(partsOf(each)[2])
 }
 
 /** Resolves when this writer's backend waits for a lock. */

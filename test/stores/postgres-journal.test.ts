@@ -100,22 +100,25 @@ describe.skipIf(postgresUrl === null)('PostgreSQL, appends [skipped without a se
   test('pages that were planned while there was nothing cost what they cost, not what is stored', async () => {
     const client = new pg.Client(postgresUrl ?? '')
     await client.connect()
-    const page = `select * from ${schema}.journal_page($1, null, 10, $2, '1:1:', '{}', '{}', 9000000000, null, null, null)`
-    const buffers = async (tag: string | null, after: bigint): Promise<number> => {
+    const page = `select * from ${schema}.journal_page($1, null, null, 10, null, $2, '1:1:', '{}', '{}', 9000000000,
+      null, null, null)`
+    const buffers = async (tags: string | null, after: bigint): Promise<number> => {
       const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
-        `explain (analyze, buffers, format json) ${page}`, [tag, String(after)])
+        `explain (analyze, buffers, format json) ${page}`, [tags, String(after)])
       const plan = rows[0]?.['QUERY PLAN'][0].Plan
       return (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0)
     }
     // Enough calls for the plans inside the function to be kept.
-    for (let n = 0; n < 8; n += 1) for (const tag of [null, 'red']) await buffers(tag, 0n)
+    for (let n = 0; n < 8; n += 1) for (const tags of [null, '{red}']) await buffers(tags, 0n)
     for (let n = 0; n < 6; n += 1) {
       await waybill.journal.appendAlone(Array.from({ length: 1_000 }, (_, k) => (
         { ...draft(`s${k}`), tags: k % 10 === 0 ? ['red'] : [] })))
     }
     const { events } = await waybill.journal.readAll({ limit: 500 })
     const middle = events.at(-1)?.position ?? 0n
-    for (const tag of [null, 'red']) expect(await buffers(tag, middle), String(tag)).toBeLessThan(80)
+    // The first call after so much growth may plan anew, which reads the catalog.
+    for (const tags of [null, '{red}']) await buffers(tags, middle)
+    for (const tags of [null, '{red}']) expect(await buffers(tags, middle), String(tags)).toBeLessThan(80)
     await client.end()
   })
 })

@@ -1,24 +1,15 @@
 /** Fresh outbox stores on the run's PostgreSQL, each in a schema of its own that is dropped at the end. */
 import pg from 'pg'
 import postgresJs from 'postgres'
-import { inject } from 'vitest'
 import type { SqlDatabase, SqlExecutor } from '../../src/core/sql.js'
 import { pgDatabase, pgDriver } from '../../src/drivers/pg.js'
 import { postgresJsDatabase } from '../../src/drivers/postgres-js.js'
-import { quoteIdentifier } from '../../src/sql/identifier.js'
 import { PostgresJournalStore } from '../../src/stores/postgres/journal.js'
 import { PostgresOutboxStore } from '../../src/stores/postgres/outbox.js'
 import type { OpenedJournal, OpenedOutbox, OpenJournalSettings, OpenSettings } from '../../src/testkit/index.js'
+import { dropSchema, freshSchema, lentSchema, postgresUrl } from './postgres-schemas.js'
 
-export const postgresUrl = inject('postgresUrl')
-
-let schemas = 0
-
-/** `suffix` ends the schema's name, for hostile ones. */
-export function freshSchema(suffix = ''): string {
-  schemas += 1
-  return `wb_${process.pid}_${schemas}${suffix}`
-}
+export { dropSchema, freshSchema, postgresUrl }
 
 export interface OpenPostgresOptions {
   readonly client: 'pg' | 'postgres'
@@ -31,7 +22,7 @@ export interface OpenPostgresOptions {
 export function openPostgres({ client, suffix = '', url = postgresUrl ?? '', prepare = true }: OpenPostgresOptions):
 (settings: OpenSettings) => Promise<OpenedOutbox<SqlExecutor>> {
   return async (settings) => {
-    const schema = freshSchema(suffix)
+    const { name: schema, giveBack } = lentSchema(suffix)
     const clients: Connections = { all: [], idle: [] }
     const database = connect(client, url, prepare)
     const store = new PostgresOutboxStore(database, {
@@ -44,7 +35,7 @@ export function openPostgres({ client, suffix = '', url = postgresUrl ?? '', pre
       async close() {
         await Promise.all(clients.all.map((each) => each.end()))
         await store.close()
-        await dropSchema(schema)
+        await giveBack()
       },
     }
   }
@@ -55,7 +46,7 @@ export function openPostgresJournal(options: OpenPostgresOptions):
 (settings: OpenJournalSettings) => Promise<OpenedJournal<SqlExecutor>> {
   const { client, suffix = '', url = postgresUrl ?? '', prepare = true } = options
   return async ({ now }) => {
-    const schema = freshSchema(suffix)
+    const { name: schema, giveBack } = lentSchema(suffix)
     const clients: Connections = { all: [], idle: [] }
     const database = connect(client, url, prepare)
     const outbox = new PostgresOutboxStore(database, { schema, retainDeliveredMs: 86_400_000, now })
@@ -69,7 +60,7 @@ export function openPostgresJournal(options: OpenPostgresOptions):
         await Promise.all(clients.all.map((each) => each.end()))
         await store.close()
         await outbox.close()
-        await dropSchema(schema)
+        await giveBack()
       },
     }
   }
@@ -111,11 +102,4 @@ async function connectClient(url: string, clients: Connections): Promise<pg.Clie
   await connection.connect()
   clients.all.push(connection)
   return connection
-}
-
-export async function dropSchema(schema: string): Promise<void> {
-  const connection = new pg.Client(postgresUrl ?? '')
-  await connection.connect()
-  await connection.query(`drop schema if exists ${quoteIdentifier(schema)} cascade`)
-  await connection.end()
 }

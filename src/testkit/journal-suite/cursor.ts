@@ -55,7 +55,7 @@ export const cursorCases: readonly JournalCase[] = [
     async run(context) {
       await context.append({ tags: ['red'] })
       const [all, red] = [await context.journal.readAll(), await context.journal.readByTag('red')]
-      const foreign = Buffer.from(JSON.stringify(['x', null, null, [['1']]])).toString('base64url')
+      const foreign = Buffer.from(JSON.stringify(['x', '', [['1']]])).toString('base64url')
       for (const cursor of ['', '7', 'W10', 'bm90IGpzb24', '\u0000', `${all.cursor}A!`.slice(4), red.cursor]) {
         await rejectsWith('VALIDATION', () => context.journal.readAll({ cursor }))
       }

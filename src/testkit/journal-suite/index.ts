@@ -17,13 +17,16 @@ import { cursorCases } from './cursor.js'
 import { deleteCases } from './delete.js'
 import { eventStoreCases } from './event-store.js'
 import { expectedCases } from './expected.js'
+import { followCases } from './follow.js'
 import { historyCases } from './histories.js'
 import { idempotencyCases } from './idempotency.js'
 import type { JournalSuiteOptions } from './options.js'
 import { payloadCases } from './payload.js'
 import { pointerCases } from './pointer.js'
+import { pruneCases } from './prune.js'
 import { raceCases } from './race.js'
 import { readCases } from './read.js'
+import { removeCases } from './remove.js'
 import { scopeCases } from './scope.js'
 import { streamCases } from './streams.js'
 import { tagCases } from './tag.js'
@@ -32,8 +35,9 @@ import { validateCases } from './validate.js'
 
 const CASES: readonly JournalCase[] = [
   ...basicCases, ...readCases, ...appendCases, ...expectedCases, ...idempotencyCases, ...eventStoreCases,
-  ...cursorCases, ...tailCases, ...tagCases, ...streamCases, ...deleteCases, ...payloadCases, ...validateCases,
-  ...scopeCases, ...pointerCases, ...raceCases, ...crowdCases, ...historyCases,
+  ...cursorCases, ...tailCases, ...tagCases, ...streamCases, ...deleteCases, ...removeCases, ...payloadCases,
+  ...validateCases, ...followCases, ...scopeCases, ...pointerCases, ...pruneCases,
+  ...raceCases, ...crowdCases, ...historyCases,
 ]
 
 /** Every case, for tables. */
@@ -50,6 +54,7 @@ export function journalStoreSuite<Tx>(options: JournalSuiteOptions<Tx>): void {
   registerStoreSuite({
     contract: 'journal', cases: CASES, test: options.test, skip: options.skip ?? [],
     open: () => JournalContext.create(contextOptions),
+    manifest: ({ store }) => store.capabilities,
     missing: (each, { opened }) => (
       each.withOutbox === true && opened.outbox === undefined ? 'this store was opened without an outbox' : undefined),
   })

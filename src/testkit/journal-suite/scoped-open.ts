@@ -3,6 +3,7 @@ import { scopeId } from '../../core/scope.js'
 import { ScopedJournalStore } from '../../journal/scoped-store.js'
 import { ScopedOutboxStore } from '../../outbox/scoped-store.js'
 import { eventOf, journalOf } from './context.js'
+import { pruneCases } from './prune.js'
 import type { JournalSkip, OpenedJournal, OpenJournalSettings } from './options.js'
 
 /** For the suite's `open`; pass `scopedJournalSkips` as its `skip`. */
@@ -23,6 +24,9 @@ export function scopedJournalOpen<Tx>(
   }
 }
 
-/** The cases that ask a store for all scopes at once, which a view never answers. */
-export const scopedJournalSkips: readonly JournalSkip[] = ['journal-scope-2', 'journal-scope-3', 'journal-scope-5']
-  .map((id) => ({ case: id, reason: 'a view sees one scope only' }))
+/** The cases that ask a store for all scopes at once, which a view never answers, or prune it. */
+export const scopedJournalSkips: readonly JournalSkip[] = [
+  ...['journal-scope-2', 'journal-scope-3', 'journal-scope-5']
+    .map((id) => ({ case: id, reason: 'a view sees one scope only' })),
+  ...pruneCases.map(({ id }) => ({ case: id, reason: 'a journal is pruned as a whole' })),
+]

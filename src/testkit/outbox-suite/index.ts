@@ -54,5 +54,6 @@ export function outboxStoreSuite<Tx>(options: OutboxSuiteOptions<Tx>): void {
   registerStoreSuite({
     contract: 'outbox', cases: CASES, test: options.test, skip: options.skip ?? [],
     open: (each) => OutboxContext.create(contextOptions, each.settings),
+    manifest: ({ store }) => store.capabilities,
   })
 }
