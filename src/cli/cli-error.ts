@@ -38,9 +38,12 @@ export interface Failure {
 
 const NEXT: Partial<Record<WaybillErrorCode, string>> = {
   CONFIG_INVALID: 'correct the URL or the configuration and run this again',
+  CONFLICT: 'a new fact needs a new key',
   DRIVER_MISSING: 'install it and run this again',
+  EPOCH_CHANGED: 'read from the start, or move the publisher with `waybill journal rebase`',
   LANE_MISMATCH: 'run `waybill migrate` with this configuration, or correct its lanes',
   NOT_MIGRATED: 'run `waybill migrate` against this database',
+  SEQUENCE_CONFLICT: 'read what was appended meanwhile, and decide again',
   STORE_UNAVAILABLE: 'check that the database is there and that the URL is right',
   TRANSACTION_ABORTED: 'run this again; somebody else was writing',
   VALIDATION: 'correct this value and run this again',

@@ -9,6 +9,8 @@ export type StopSignal = 'SIGINT' | 'SIGTERM'
 export interface Io {
   readonly stdout: TextSink
   readonly stderr: TextSink
+  /** All of stdin, at most `maxBytes`; undefined when there is more. Nothing when a person types there. */
+  readonly input: (maxBytes: number) => Promise<Uint8Array | undefined>
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /** Whether a person looks at stdout. */

@@ -14,9 +14,23 @@ process.on('warning', (warning) => {
 // The reader of a pipe has gone, as after `waybill list | head`: end quietly, but not as if all was said.
 process.stdout.on('error', () => process.exit(EXIT.failed))
 
+/** A terminal is not waited for: nobody was asked to type. */
+async function input(maxBytes: number): Promise<Uint8Array | undefined> {
+  const chunks: Buffer[] = []
+  if (process.stdin.isTTY === true) return Buffer.alloc(0)
+  let bytes = 0
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) return undefined
+  }
+  return Buffer.concat(chunks)
+}
+
 const exitCode = await run(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
+  input,
   env: process.env,
   cwd: process.cwd(),
   isTerminal: process.stdout.isTTY === true,

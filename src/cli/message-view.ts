@@ -18,17 +18,29 @@ export function messageSummary(message: OutboxMessage, mask: Mask): object {
   }
 }
 
-/** `payload` when it is JSON, else `payloadText` or `payloadBase64`; and `failures`. */
 export function messageDocument(message: OutboxMessage, failures: readonly FailedAttempt[], mask: Mask): object {
-  const text = textOf(message.payload)
-  const json = isJson(message.contentType) ? parse(text) : undefined
-  const summary = {
+  return {
     ...messageSummary(message, mask),
     failures: failures.map((failure) => ({ ...failure, error: mask(failure.error) })),
+    ...payloadFields(message),
   }
-  if (json !== undefined) return { ...summary, payload: json.value }
-  if (text !== undefined) return { ...summary, payloadText: text }
-  return { ...summary, payloadBase64: Buffer.from(message.payload).toString('base64') }
+}
+
+/** What is stored, and how it says it is to be read. */
+export type StoredPayload = Pick<OutboxMessage, 'payload' | 'contentType'>
+
+/** `payload` when it is JSON, else `payloadText` or `payloadBase64`. */
+export function payloadFields({ payload, contentType }: StoredPayload): object {
+  const text = textOf(payload)
+  const json = isJson(contentType) ? parse(text) : undefined
+  if (json !== undefined) return { payload: json.value }
+  if (text !== undefined) return { payloadText: text }
+  return { payloadBase64: Buffer.from(payload).toString('base64') }
+}
+
+/** In a line; bytes that are no text are only counted. */
+export function payloadText({ payload }: StoredPayload): string {
+  return textOf(payload) ?? `(${payload.byteLength} bytes that are no text)`
 }
 
 /** Lines for people; bytes that are no text are only counted. */

@@ -1,5 +1,6 @@
 /** Options that commands share, and how their values are read. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { MAX_U64 } from '../core/u64.js'
 import { OUTBOX_STATUSES, type OutboxStatus } from '../outbox/message.js'
 
 export interface CommonFlags {
@@ -55,6 +56,17 @@ export function integer(min: number, max: number): (value: string) => number {
     if (/^\d+$/.test(value) && number >= min && number <= max) return number
     throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
   }
+}
+
+/** Of a stream: any of u64. */
+export function sequence(value: string): bigint {
+  if (/^\d{1,20}$/.test(value) && BigInt(value) <= MAX_U64) return BigInt(value)
+  throw new InvalidArgumentError('It must be a whole number from 0 to 2^64-1.')
+}
+
+/** An option that may be given several times. */
+export function several(value: string, values: readonly string[] | undefined): readonly string[] {
+  return [...values ?? [], value]
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }

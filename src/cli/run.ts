@@ -6,6 +6,7 @@ import { deadCommand } from './commands/dead.js'
 import { demoCommand } from './commands/demo.js'
 import { doctorCommand } from './commands/doctor.js'
 import { initCommand } from './commands/init.js'
+import { journalCommand } from './commands/journal.js'
 import { listCommand } from './commands/list.js'
 import { migrateCommand } from './commands/migrate.js'
 import { pauseCommand, resumeCommand } from './commands/pause.js'
@@ -21,6 +22,7 @@ const COMMANDS: readonly (readonly [name: string, create: (context: Context) => 
   ['demo', demoCommand], ['init', initCommand], ['migrate', migrateCommand], ['relay', relayCommand],
   ['list', listCommand], ['show', showCommand], ['stats', statsCommand], ['dead', deadCommand],
   ['purge', purgeCommand], ['pause', pauseCommand], ['resume', resumeCommand], ['doctor', doctorCommand],
+  ['journal', journalCommand],
 ]
 
 /** `argv` without the program's name. Never rejects. */

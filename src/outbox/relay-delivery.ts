@@ -1,11 +1,12 @@
 /** From a claimed message to the call of its handler or transport. */
 import type { Codec } from '../core/codec.js'
+import { decodePayload } from '../core/content.js'
 import { isWaybillError, validationError, WaybillError } from '../core/errors.js'
 import { MAX_NAME_BYTES } from '../core/limits.js'
 import { parseSchema } from '../core/standard-schema.js'
 import { permanentError, type Envelope, type Transport } from '../core/transport.js'
 import { assertName } from '../core/validate.js'
-import type { Deliver } from '../runner/source.js'
+import { whenDone, type Deliver } from '../runner/source.js'
 import { definitionOf, type DeliveredMessage, type EventDefinitions } from './events.js'
 import type { OutboxMessage } from './message.js'
 import type { Handler } from './relay-options.js'
@@ -40,14 +41,8 @@ export function deliverToHandler(
     const result = payload instanceof Promise
       ? payload.then((read: unknown) => handle(delivered(message, read), context))
       : handle(delivered(message, payload), context)
-    return isThenable(result) ? Promise.resolve(result) : undefined
+    return whenDone(result)
   }
-}
-
-/** A query builder that a handler returns is run by being awaited, so a promise is not all that counts. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  const mayHave = (typeof value === 'object' && value !== null) || typeof value === 'function'
-  return mayHave && 'then' in value && typeof value.then === 'function'
 }
 
 export function deliverToTransport(transport: Transport): Deliver<RelayItem> {
@@ -72,22 +67,12 @@ function router(target: string, handlers: HandlersByType): (type: string) => Any
 
 /** What is wrong with a payload stays wrong: what this throws is final, unless the schema itself failed. */
 function readPayload(message: OutboxMessage, { codec, events }: Decoding): unknown {
-  const payload = message.contentType === codec.contentType ? decode(message, codec) : message.payload
+  const payload = message.contentType === codec.contentType ? decodePayload(codec, message.payload) : message.payload
   const definition = definitionOf(events, message.type)
   if (definition === undefined) return payload
   return parseSchema(definition.schema, payload).catch((cause: unknown) => {
     throw isWaybillError(cause, 'VALIDATION') ? permanentError(cause.message, { cause }) : cause
   })
-}
-
-function decode(message: OutboxMessage, codec: Codec): unknown {
-  try {
-    return codec.decode(message.payload)
-  } catch (cause) {
-    if (isWaybillError(cause, 'CORRUPT')) throw cause
-    const { contentType } = codec
-    throw new WaybillError('CORRUPT', `payload is not the ${contentType} its content type says`, { cause })
-  }
 }
 
 function delivered(message: OutboxMessage, payload: unknown): DeliveredMessage {

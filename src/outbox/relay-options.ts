@@ -1,18 +1,17 @@
 /** What a relay can be told. */
-import { hostname } from 'node:os'
-import { newTag } from '../core/environment.js'
+import { newConsumer } from '../core/environment.js'
 import { validationError } from '../core/errors.js'
 import { MAX_LEASE_MS, MAX_NAME_BYTES } from '../core/limits.js'
 import { scopeId, type ScopeId } from '../core/scope.js'
 import type { Transport } from '../core/transport.js'
 import { assertDuration, assertName } from '../core/validate.js'
+import type { RunnerLogger } from '../runner/log.js'
 import type { RunnerOptions } from '../runner/options.js'
 import type { DeliverContext } from '../runner/source.js'
 import type {
   DeliveredMessage, EventDefinitions, EventNameOfTarget, EventOutput, HandlerMessage,
 } from './events.js'
 import { DEFAULT_LANE } from './message.js'
-import type { RelayLogger } from './relay-events.js'
 
 /** What a handler gets beside the message. */
 export type HandlerContext = DeliverContext
@@ -49,7 +48,7 @@ export interface RelayCommonOptions extends Omit<RunnerOptions, 'wake'> {
   readonly consumer?: string | undefined
   /** How long a claim holds without renewal, so how long a crash delays it. At most a day, default 30 s. */
   readonly leaseMs?: number | undefined
-  readonly logger?: RelayLogger | undefined
+  readonly logger?: RunnerLogger | undefined
 }
 
 export interface HandlerOptions<
@@ -85,11 +84,7 @@ export function relaySettings(options: RelayCommonOptions): RelaySettings {
   return {
     lane: assertName('lane', options.lane ?? DEFAULT_LANE, MAX_NAME_BYTES),
     scopes: options.scopes?.map(scopeId),
-    consumer: assertName('consumer', options.consumer ?? defaultConsumer(), MAX_NAME_BYTES),
+    consumer: assertName('consumer', options.consumer ?? newConsumer(), MAX_NAME_BYTES),
     leaseMs: assertDuration('leaseMs', options.leaseMs ?? 30_000, 1, MAX_LEASE_MS),
   }
-}
-
-function defaultConsumer(): string {
-  return `${hostname()}:${process.pid}:${newTag(6)}`
 }

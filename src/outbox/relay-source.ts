@@ -12,6 +12,7 @@ export interface RelayItem extends RunnerItem {
 export type RelayBatch = PulledBatch<RelayItem>
 
 export class OutboxSource implements Source<RelayBatch, RelayItem> {
+  readonly chainsAwaitAnswers = true
   private readonly store: OutboxStore
   private readonly target: string
   private readonly settings: RelaySettings

@@ -11,8 +11,9 @@ import { isWaybillError, validationError } from '../core/errors.js'
 import { MAX_NAME_BYTES } from '../core/limits.js'
 import type { Transport } from '../core/transport.js'
 import { assertName } from '../core/validate.js'
+import { logRunner } from '../runner/log.js'
 import {
-  sumCounters, sumCounts, type RunCounts, type RunnerCounters, type RunnerEventName,
+  sumCounters, sumCounts, type RunCounts, type RunnerCounters, type RunnerEventName, type RunnerEvents,
 } from '../runner/report.js'
 import { Runner, type StopResult } from '../runner/runner.js'
 import type { Deliver } from '../runner/source.js'
@@ -23,7 +24,6 @@ import { LaneCheck } from './lanes.js'
 import {
   deliverToHandler, deliverToTransport, type AnyTargetHandler, type Decoding,
 } from './relay-delivery.js'
-import { logRelay, type RelayEvent } from './relay-events.js'
 import { relaySettings, type RelayOptions } from './relay-options.js'
 import { OutboxSource, type RelayBatch, type RelayItem } from './relay-source.js'
 
@@ -37,6 +37,9 @@ export interface RelayParts<Events extends EventDefinitions = EventDefinitions> 
   /** What the application declares of its lanes. */
   readonly lanes?: LaneOrderings | undefined
 }
+
+/** An event of the runner, with the target it happened at. */
+export type RelayEvent<Name extends RunnerEventName> = RunnerEvents[Name] & { readonly target: string }
 
 interface TargetRunner {
   readonly target: string
@@ -64,7 +67,9 @@ export class Relay<Events extends EventDefinitions = EventDefinitions, Targets e
       return { target, runner }
     })
     const { logger } = options
-    if (logger !== undefined) logRelay((name, listener) => this.on(name, listener), settings.lane, logger)
+    if (logger !== undefined) {
+      logRunner((name, listener) => this.on(name, listener), 'message', { lane: settings.lane }, logger)
+    }
   }
 
   /**
