@@ -2,10 +2,11 @@
 import { bar } from '../measure/bars.mjs'
 import { interleave } from '../measure/rounds.mjs'
 import { median } from '../measure/statistics.mjs'
+import { throughputColumns, throughputRows } from '../measure/throughput.mjs'
+import { onPeer } from '../peers/peer-drain.mjs'
 import { fill } from './by-hand.mjs'
 import { payloadOf, Tally } from './order.mjs'
 import { BATCH, RELAY } from './relay-settings.mjs'
-import { COLUMNS, throughputRows } from './throughput.mjs'
 
 const KEYS = 1_000
 
@@ -54,20 +55,6 @@ function onClassic(bench, table, drain) {
   }
 }
 
-function onPeer(bench, name, drain, count = bench.sizes.drain) {
-  return async () => {
-    const peer = bench.peers[name]
-    await peer.vacuum()
-    await peer.enqueueMany(count)
-    const tally = new Tally()
-    const measured = await bench.load.measure(count, () => drain(peer, (payload) => tally.add(payload), count))
-    tally.mustBe(count, name)
-    if (await peer.count() !== 0) throw new Error(`${name} did not settle everything`)
-    await peer.clear()
-    return measured
-  }
-}
-
 /** Of each peer the best counts. */
 const GRAPHILE = ['graphile500', 'graphile2000']
 const BOSS_DELETING = ['bossDelete1', 'bossDelete5', 'bossDelete2x']
@@ -82,6 +69,7 @@ function chosenVariants(bench) {
 
 function variants(bench) {
   const { byHand, classic, admin, sizes } = bench
+  const peer = (name, drain, count = sizes.drain) => onPeer(bench, name, drain, count)
   return {
     waybill: onTables(bench, 'waybill', relayDrain(bench, {})),
     four: onTables(bench, 'four relays', relayDrain(bench, { relays: 4 })),
@@ -90,14 +78,14 @@ function variants(bench) {
     retained: onTables(bench, 'retaining', relayDrain(bench, { waybill: bench.retaining }), { kept: 1 }),
     updating: onClassic(bench, 'classic_queue', (onPayload) => classic.drainUpdating(BATCH, onPayload)),
     deleting: onClassic(bench, 'deleted_queue', (onPayload) => classic.drainDeleting(BATCH, onPayload)),
-    graphile500: onPeer(bench, 'graphile', (peer, onPayload) => peer.drain(500, onPayload)),
-    graphile2000: onPeer(bench, 'graphile', (peer, onPayload) => peer.drain(2_000, onPayload)),
-    bossDelete1: onPeer(bench, 'boss', (peer, onPayload) => peer.drainByFetch('deleteJob', 1_000, 1, onPayload)),
-    bossDelete2x: onPeer(bench, 'boss', (peer, onPayload) => peer.drainByFetch('deleteJob', 1_000, 2, onPayload)),
-    bossDelete5: onPeer(bench, 'boss', (peer, onPayload) => peer.drainByFetch('deleteJob', 5_000, 1, onPayload)),
-    bossComplete: onPeer(bench, 'boss', (peer, onPayload) => peer.drainByFetch('complete', 1_000, 2, onPayload)),
-    bossWork: onPeer(bench, 'boss', (peer, onPayload, count) => peer.drainByWork(count, onPayload)),
-    pto: onPeer(bench, 'pto', (peer, onPayload, count) => peer.drain(count, onPayload), sizes.slowDrain),
+    graphile500: peer('graphile', (queue, onPayload) => queue.drain(500, onPayload)),
+    graphile2000: peer('graphile', (queue, onPayload) => queue.drain(2_000, onPayload)),
+    bossDelete1: peer('boss', (queue, onPayload) => queue.drainByFetch('deleteJob', 1_000, 1, onPayload)),
+    bossDelete2x: peer('boss', (queue, onPayload) => queue.drainByFetch('deleteJob', 1_000, 2, onPayload)),
+    bossDelete5: peer('boss', (queue, onPayload) => queue.drainByFetch('deleteJob', 5_000, 1, onPayload)),
+    bossComplete: peer('boss', (queue, onPayload) => queue.drainByFetch('complete', 1_000, 2, onPayload)),
+    bossWork: peer('boss', (queue, onPayload, count) => queue.drainByWork(count, onPayload)),
+    pto: peer('pto', (queue, onPayload, count) => queue.drain(count, onPayload), sizes.slowDrain),
   }
 }
 
@@ -121,7 +109,7 @@ export async function drain(bench, enqueued) {
   const wal = endToEnd(measurements, enqueued)
   return {
     title: `A drain of ${bench.sizes.drain.toLocaleString('en-US')} messages into a handler that only counts`,
-    columns: COLUMNS,
+    columns: throughputColumns('messages'),
     rows: throughputRows(measurements, LABELS, 'hand'),
     notes: [
       `Waybill's relay to the best of each: ${LABELS[graphile]}: ${rate('waybill', graphile).toFixed(2)}; `

@@ -1,34 +1,18 @@
 // Enqueue on PostgreSQL: one message in a user's transaction, and a thousand at a time.
 import { bar } from '../measure/bars.mjs'
+import { CONNECTIONS } from '../measure/database.mjs'
 import { interleave } from '../measure/rounds.mjs'
+import { throughputColumns, throughputRows } from '../measure/throughput.mjs'
+import { emptyBusiness, userTransactions } from '../measure/user-transactions.mjs'
 import { draftOf, draftsOf, payloadOf } from './order.mjs'
-import { COLUMNS, throughputRows } from './throughput.mjs'
-import { CONNECTIONS } from './workbench.mjs'
 
 const BULK = 1_000
-const BUSINESS_ROW = { name: 'business_row', text: 'insert into business (total) values ($1)' }
-
-/** BEGIN, a business row, what `write` does, COMMIT, on ten connections at a time. */
-async function userTransactions(bench, count, write) {
-  let next = 0
-  const connection = async () => {
-    while (next < count) {
-      const n = next
-      next += 1
-      await bench.inTransaction(async (client) => {
-        await client.query({ ...BUSINESS_ROW, values: [n] })
-        await write(client, n)
-      })
-    }
-  }
-  await Promise.all(Array.from({ length: CONNECTIONS }, connection))
-}
 
 export async function enqueueOne(bench) {
   const { transactions, peerTransactions, shortRounds } = bench.sizes
   const ours = (write, who) => async () => {
     await bench.empty()
-    await bench.admin.query('truncate business')
+    await emptyBusiness(bench)
     const measured = await bench.load.measure(transactions, () => userTransactions(bench, transactions, write))
     await bench.mustHold(who === 'none' ? 0 : transactions, who)
     return measured
@@ -50,7 +34,7 @@ export async function enqueueOne(bench) {
   }, shortRounds)
   return {
     title: `One message in a user's transaction: a business row and the message; ${CONNECTIONS} connections`,
-    columns: COLUMNS,
+    columns: throughputColumns('messages'),
     rows: throughputRows(measurements, {
       waybill: 'waybill `enqueue`', hand: 'by hand: INSERT', none: 'no message at all',
       graphile: 'graphile-worker `add_job`', boss: 'pg-boss `send`', pto: 'pg-transactional-outbox',
@@ -89,7 +73,7 @@ export async function enqueueMany(bench) {
   }, rounds)
   return {
     title: `A thousand messages at a time: BEGIN, ${BULK} messages, COMMIT; one connection`,
-    columns: COLUMNS,
+    columns: throughputColumns('messages'),
     rows: throughputRows(measurements, {
       waybill: 'waybill `enqueueMany`', hand: 'by hand: `unnest` of every column',
       payloads: 'by hand: `unnest` of payloads only',

@@ -1,40 +1,11 @@
-// From COMMIT to the handler, at rest: each message is sent a little after the one before has arrived. The clock
-// starts when COMMIT is about to be sent.
-import { setTimeout as pause } from 'node:timers/promises'
+// From COMMIT to the handler, at rest. The clock starts when COMMIT is about to be sent.
 import pg from 'pg'
+import { Arrival, lags } from '../measure/arrival.mjs'
 import { bar } from '../measure/bars.mjs'
 import { interleave } from '../measure/rounds.mjs'
-import { percentile } from '../measure/statistics.mjs'
 import { draftOf, payloadOf } from './order.mjs'
 
-const BETWEEN_MS = 5
 const CHANNEL = 'by_hand'
-
-/** A place where a delivery is waited for. */
-class Arrival {
-  #arrived
-
-  next() {
-    return new Promise((resolve) => {
-      this.#arrived = resolve
-    })
-  }
-
-  now() {
-    this.#arrived?.(performance.now())
-  }
-}
-
-async function lags(count, send, arrival) {
-  const measured = []
-  for (let n = 0; n < count; n += 1) {
-    await pause(BETWEEN_MS)
-    const arrived = arrival.next()
-    const sent = await send(n)
-    measured.push(await arrived - sent)
-  }
-  return { p50: percentile(measured, 0.5), p99: percentile(measured, 0.99) }
-}
 
 async function throughWaybill(bench) {
   const arrival = new Arrival()

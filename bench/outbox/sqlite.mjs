@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { createWaybill } from '../../dist/index.js'
 import { sqlite } from '../../dist/sqlite.js'
 import { bar } from '../measure/bars.mjs'
+import { measureOwn } from '../measure/own-load.mjs'
 import { interleave } from '../measure/rounds.mjs'
 import { short } from '../measure/table.mjs'
 import { draftsOf, Tally } from './order.mjs'
@@ -40,15 +41,6 @@ class SqliteBench {
     if (n !== count) throw new Error(`${who} left ${n} messages, not ${count}`)
   }
 
-  async measure(count, work) {
-    const began = performance.now()
-    const own = process.cpuUsage()
-    await work()
-    const seconds = (performance.now() - began) / 1_000
-    const { user, system } = process.cpuUsage(own)
-    return { rate: count / seconds, nodeMicros: (user + system) / count }
-  }
-
   async close() {
     this.db.close()
     await this.waybill.close()
@@ -61,7 +53,7 @@ function enqueueVariants(bench, count) {
   const payloads = drafts.map(({ payload }) => payload)
   const variant = (who, write) => async () => {
     bench.empty()
-    const measured = await bench.measure(count, () => {
+    const measured = await measureOwn(count, () => {
       for (let done = 0; done < count; done += BULK) write()
     })
     bench.mustHold(count, who)
@@ -86,7 +78,7 @@ function drainVariants(bench, count) {
     bench.empty()
     for (let done = 0; done < count; done += BULK) bench.byHand.enqueueByEight(payloads.slice(done, done + BULK))
     const tally = new Tally()
-    const measured = await bench.measure(count, () => drain(tally))
+    const measured = await measureOwn(count, () => drain(tally))
     tally.mustBe(count, who)
     bench.mustHold(0, who)
     return measured

@@ -1,7 +1,10 @@
-// The columns that all figures of messages per second share.
-import { short } from '../measure/table.mjs'
+// The columns that all figures of so many per second share.
+import { short } from './table.mjs'
 
-export const COLUMNS = ['', 'messages/s', 'to by hand', 'WAL bytes', 'server µs', 'client µs']
+/** `unit` is what is counted: messages, events. */
+export function throughputColumns(unit) {
+  return ['', `${unit}/s`, 'to by hand', 'WAL bytes', 'server µs', 'client µs']
+}
 
 /** `labels` from variants to what a reader sees; `base` is what the ratios are to. */
 export function throughputRows(measurements, labels, base) {
