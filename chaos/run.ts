@@ -4,11 +4,13 @@
  */
 import { runBroken } from './broken/command.js'
 import { runCanary } from './canary.js'
+import { runJournal } from './journal/command.js'
 import { runOutbox } from './outbox/command.js'
 import { Progress } from './progress.js'
 
 const RUNS: Readonly<Record<string, (args: string[], progress: Progress) => Promise<number>>> = {
   outbox: runOutbox,
+  journal: runJournal,
   broken: runBroken,
   canary: runCanary,
 }

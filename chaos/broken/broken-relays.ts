@@ -1,7 +1,8 @@
 /** Relays and stores as they are written by mistake. */
 import type { OutboxStore, SettleOutcome, Transport } from 'waybill'
 import { forwarding } from '../outbox/recording-store.js'
-import { NAME_HEADER, TARGET } from '../outbox/plan.js'
+import { TARGET } from '../outbox/plan.js'
+import { NAME_HEADER } from '../plan.js'
 import type { BrokenCase } from './broken-case.js'
 import { LANE, LEASE_MS, type Stand } from './stand.js'
 

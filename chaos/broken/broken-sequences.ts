@@ -1,6 +1,6 @@
 /** What goes wrong on PostgreSQL, where numbers are taken in another order than transactions commit. */
 import pg from 'pg'
-import { NAME_HEADER } from '../outbox/plan.js'
+import { NAME_HEADER } from '../plan.js'
 import type { BrokenCase } from './broken-case.js'
 import type { Draft, Stand } from './stand.js'
 

@@ -1,28 +1,48 @@
 /**
- * `npm run chaos -- broken`: relays, stores and producers that are wrong on purpose. Each must be found by the rule
- * that is meant for it, and the same steps without what is wrong must be found valid; otherwise the judge is worth
- * nothing.
+ * `npm run chaos -- broken`: relays, publishers, stores and producers that are wrong on purpose. Each must be found by
+ * the rule that is meant for it, and the same steps without what is wrong must be found valid; otherwise the judge is
+ * worth nothing.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Verdict } from 'waybill/testkit'
 import { PostgresServer } from '../../test/support/postgres-server.js'
 import type { Progress } from '../progress.js'
 import type { BrokenCase } from './broken-case.js'
 import { BROKEN_PRODUCERS } from './broken-producers.js'
+import { BROKEN_PUBLISHERS, type BrokenJournalCase } from './broken-publishers.js'
 import { BROKEN_RELAYS } from './broken-relays.js'
 import { BROKEN_SEQUENCES } from './broken-sequences.js'
+import { JournalStand } from './journal-stand.js'
 import { Stand, type StandPlace } from './stand.js'
 
-const CASES = [...BROKEN_RELAYS, ...BROKEN_PRODUCERS, ...BROKEN_SEQUENCES]
+/** What both judges answer. */
+interface Judged {
+  readonly verdict: 'valid' | 'invalid' | 'unknown'
+  readonly violations: readonly { readonly rule: string }[]
+  readonly gaps: readonly string[]
+}
+
+interface Case {
+  readonly name: string
+  readonly rule: string
+  readonly store?: 'postgres'
+  judge(place: StandPlace, isBroken: boolean): Promise<Judged>
+}
+
+const CASES: readonly Case[] = [
+  ...[...BROKEN_RELAYS, ...BROKEN_PRODUCERS, ...BROKEN_SEQUENCES].map((broken): Case => (
+    { ...broken, judge: (place, isBroken) => judgeOutbox(broken, place, isBroken) })),
+  ...BROKEN_PUBLISHERS.map((broken): Case => (
+    { ...broken, name: `journal: ${broken.name}`, judge: (place, isBroken) => judgeJournal(broken, place, isBroken) })),
+]
 
 interface CaseResult {
   readonly name: string
   readonly expected: string
   readonly found: readonly string[]
-  readonly honest: Verdict['verdict']
+  readonly honest: Judged['verdict']
   readonly caught: boolean
 }
 
@@ -35,8 +55,8 @@ export async function runBroken(args: string[], progress: Progress): Promise<num
     for (const [number, broken] of CASES.entries()) {
       const placeOf = (variant: string): StandPlace => (broken.store === 'postgres'
         ? { url: server.url, schema: `${variant}_${number}` } : { path: join(folder, `${variant}-${number}.db`) })
-      const honest = await judgeCase(broken, placeOf('honest'), false)
-      const verdict = await judgeCase(broken, placeOf('broken'), true)
+      const honest = await broken.judge(placeOf('honest'), false)
+      const verdict = await broken.judge(placeOf('broken'), true)
       const found = [...new Set(verdict.violations.map(({ rule }) => rule))]
       const caught = verdict.verdict === 'invalid' && found.includes(broken.rule) && honest.verdict === 'valid'
       results.push({ name: broken.name, expected: broken.rule, found, honest: honest.verdict, caught })
@@ -54,9 +74,19 @@ export async function runBroken(args: string[], progress: Progress): Promise<num
   return missed === 0 ? 0 : 1
 }
 
-async function judgeCase(broken: BrokenCase, place: StandPlace, isBroken: boolean): Promise<Verdict> {
+async function judgeOutbox(broken: BrokenCase, place: StandPlace, isBroken: boolean): Promise<Judged> {
   const { ordering = 'none', declaredWhenBroken } = broken
   const stand = await Stand.open({ place, ordering, declared: isBroken ? declaredWhenBroken : undefined })
+  try {
+    await broken.run(stand, isBroken)
+    return await stand.finish()
+  } finally {
+    await stand.close()
+  }
+}
+
+async function judgeJournal(broken: BrokenJournalCase, place: StandPlace, isBroken: boolean): Promise<Judged> {
+  const stand = await JournalStand.open(place)
   try {
     await broken.run(stand, isBroken)
     return await stand.finish()

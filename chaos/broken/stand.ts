@@ -11,9 +11,10 @@ import { postgres } from 'waybill/postgres'
 import { sqlite } from 'waybill/sqlite'
 import { HistoryChecker, TestClock, type HistoryEvent, type Verdict } from 'waybill/testkit'
 import { now } from '../history/journal.js'
-import { KillPoints } from '../outbox/kill-points.js'
-import { isHopeless, isPoison, isRefused, NAME_HEADER, TARGET } from '../outbox/plan.js'
+import { TARGET } from '../outbox/plan.js'
 import { ClaimRecord, recordingStore } from '../outbox/recording-store.js'
+import { isHopeless, isPoison, isRefused, NAME_HEADER } from '../plan.js'
+import { KillPoints } from '../processes/kill-points.js'
 
 export const LANE = 'orders'
 export const LEASE_MS = 60_000

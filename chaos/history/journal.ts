@@ -10,18 +10,23 @@ export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
-export interface EventSink {
-  write(event: HistoryEvent): void
+export interface TimedEvent {
+  readonly kind: string
+  readonly at: number
 }
 
-export class Journal implements EventSink {
+export interface EventSink<Event extends TimedEvent = HistoryEvent> {
+  write(event: Event): void
+}
+
+export class Journal<Event extends TimedEvent = HistoryEvent> implements EventSink<Event> {
   readonly #file: number
 
   constructor(path: string) {
     this.#file = openSync(path, 'a')
   }
 
-  write(event: HistoryEvent): void {
+  write(event: Event): void {
     writeSync(this.#file, `${JSON.stringify(event)}\n`)
   }
 

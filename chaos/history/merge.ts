@@ -6,15 +6,18 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { HistoryEvent } from 'waybill/testkit'
+import type { TimedEvent } from './journal.js'
 
 const CHUNK_BYTES = 1 << 18
 export const WINDOW_MS = 20_000
 
 /** Every event of the journals, in order; `onTorn` hears of each last line that a killed process did not finish. */
-export function* mergeJournals(paths: readonly string[], onTorn?: (path: string) => void): Generator<HistoryEvent> {
-  const heads: { event: HistoryEvent; readonly rest: Generator<HistoryEvent> }[] = []
+export function* mergeJournals<Event extends TimedEvent = HistoryEvent>(
+  paths: readonly string[], onTorn?: (path: string) => void,
+): Generator<Event> {
+  const heads: { event: Event; readonly rest: Generator<Event> }[] = []
   for (const path of paths) {
-    const rest = inOrder(readJournal(path, onTorn))
+    const rest = inOrder(readJournal<Event>(path, onTorn))
     const { value, done } = rest.next()
     if (done !== true) heads.push({ event: value, rest })
   }
@@ -33,7 +36,9 @@ export function* mergeJournals(paths: readonly string[], onTorn?: (path: string)
 }
 
 /** @throws SyntaxError for a line that is whole and no JSON. */
-export function* readJournal(path: string, onTorn?: (path: string) => void): Generator<HistoryEvent> {
+export function* readJournal<Event extends TimedEvent = HistoryEvent>(
+  path: string, onTorn?: (path: string) => void,
+): Generator<Event> {
   const file = openSync(path, 'r')
   const chunk = Buffer.alloc(CHUNK_BYTES)
   let rest: Buffer = Buffer.alloc(0)
@@ -42,7 +47,7 @@ export function* readJournal(path: string, onTorn?: (path: string) => void): Gen
       const text: Buffer = Buffer.concat([rest, chunk.subarray(0, size)])
       let from = 0
       for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, from)) {
-        yield JSON.parse(text.toString('utf8', from, end)) as HistoryEvent
+        yield JSON.parse(text.toString('utf8', from, end)) as Event
         from = end + 1
       }
       rest = Buffer.from(text.subarray(from))
@@ -53,8 +58,8 @@ export function* readJournal(path: string, onTorn?: (path: string) => void): Gen
   if (rest.length > 0) onTorn?.(path)
 }
 
-function* inOrder(events: Iterable<HistoryEvent>): Generator<HistoryEvent> {
-  let waiting: HistoryEvent[] = []
+function* inOrder<Event extends TimedEvent>(events: Iterable<Event>): Generator<Event> {
+  let waiting: Event[] = []
   let [oldest, newest] = [Infinity, -Infinity]
   for (const event of events) {
     waiting.push(event)

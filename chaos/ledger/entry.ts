@@ -5,6 +5,7 @@ import { arch, availableParallelism, platform, release, totalmem } from 'node:os
 /** What is counted of a run. */
 export interface RunCounts {
   readonly verdict: 'valid' | 'invalid' | 'unknown'
+  /** Or events. */
   readonly messages: number
   readonly restarts: number
   readonly pauses: number
@@ -19,6 +20,8 @@ export interface RunCounts {
   /** Unplanned: the machine was too slow for a moment. */
   readonly stalls: number
   readonly seconds: number
+  /** What only this kind of run counts, by the words that tell it. */
+  readonly own?: Readonly<Record<string, number>>
 }
 
 /** The same on one store. */

@@ -26,16 +26,27 @@ here is written by hand. How to read it is in [testing](testing.md#fault-runs), 
 [findings](reliability-findings.md).
 `
 
+/** A section for each kind of run, in the order in which they were first entered. */
 export function renderLedger(entries: readonly LedgerEntry[]): string {
-  return [HEAD, '## Totals\n', ...renderTotals(entries), '', '## Runs\n', ...renderRuns(entries), ''].join('\n')
+  const runs = [...new Set(entries.map(({ run }) => run))]
+  const sections = runs.flatMap((run) => {
+    const own = entries.filter((entry) => entry.run === run)
+    const title = run.slice(0, 1).toUpperCase() + run.slice(1)
+    return [`## ${title}: totals\n`, ...renderTotals(run, own), '', `## ${title}: runs\n`, ...renderRuns(run, own), '']
+  })
+  return [HEAD, ...sections].join('\n')
 }
 
-function renderTotals(entries: readonly LedgerEntry[]): string[] {
+/** What a run counts first. */
+const nounOf = (run: string): string => (run === 'journal' ? 'events' : 'messages')
+
+function renderTotals(run: string, entries: readonly LedgerEntry[]): string[] {
   const sum = (count: (entry: LedgerEntry) => number): number => entries.reduce((all, entry) => all + count(entry), 0)
+  const ownNames = [...new Set(entries.flatMap(({ own = {} }) => Object.keys(own)))]
   const rows: [string, number][] = [
     ['runs', entries.length],
     ['of them not valid', entries.filter(({ verdict }) => verdict !== 'valid').length],
-    ['messages', sum(({ messages }) => messages)],
+    [nounOf(run), sum(({ messages }) => messages)],
     ['processes killed', sum(({ kills }) => total(kills))],
     ...pointsOf(entries).map((point): [string, number] => [`- ${point}`, sum(({ kills }) => kills[point] ?? 0)]),
     ['processes paused', sum(({ pauses }) => pauses)],
@@ -45,6 +56,7 @@ function renderTotals(entries: readonly LedgerEntry[]): string[] {
     ['clocks stepped', sum(({ clockSteps }) => clockSteps)],
     ['receivers failing or holding', sum(({ receiverFaults }) => receiverFaults)],
     ['duplicates, each explained by a fault', sum(({ verdict, duplicates }) => (verdict === 'valid' ? duplicates : 0))],
+    ...ownNames.map((name): [string, number] => [name, sum(({ own = {} }) => own[name] ?? 0)]),
     ['stalls that nobody planned', sum(({ stalls }) => stalls)],
     ['dead letters', sum(({ deadLetters }) => deadLetters)],
     ['minutes', Math.floor(sum(({ seconds }) => seconds) / 60)],
@@ -52,9 +64,9 @@ function renderTotals(entries: readonly LedgerEntry[]): string[] {
   return ['| | |', '|---|---:|', ...rows.map(([name, count]) => `| ${name} | ${grouped(count)} |`)]
 }
 
-function renderRuns(entries: readonly LedgerEntry[]): string[] {
+function renderRuns(run: string, entries: readonly LedgerEntry[]): string[] {
   const titles = [
-    'date', 'commit', 'run', 'seed', 'store', 'verdict', 'messages', 'kills', 'pauses', 'restarts', 'lost replies',
+    'date', 'commit', 'run', 'seed', 'store', 'verdict', nounOf(run), 'kills', 'pauses', 'restarts', 'lost replies',
     'terminated', 'duplicates', 'recovery ms', 'stalls', 'seconds', 'machine',
   ]
   const rows = entries.map((entry) => [

@@ -1,8 +1,9 @@
 /** Judges a run's journals, each lane by a checker of its own: they have different rules. */
 import { HistoryChecker, type FaultEvent, type HistoryEvent, type Verdict } from 'waybill/testkit'
 import { mergeJournals } from '../history/merge.js'
-import { STALL } from '../processes/stall-watch.js'
-import { isPoison, LANE_NAMES, LANES, laneOf, type Lane } from './plan.js'
+import { isPoison } from '../plan.js'
+import { isStall, unplannedStalls } from '../processes/stall-watch.js'
+import { LANE_NAMES, LANES, laneOf, type Lane } from './plan.js'
 
 export interface Judgement {
   readonly verdicts: Record<Lane, Verdict>
@@ -40,14 +41,7 @@ export function judge({ journals, rows, recoveryMs }: JudgeOptions): Judgement {
     checkers[lane].push({ kind: 'end', at: last, rows: rows[lane] })
     return [lane, checkers[lane].finish()]
   })) as Record<Lane, Verdict>
-  return { verdicts, recoveryMs: recovery.slowest(), stalls: countStalls(faults), events, torn }
-}
-
-function countStalls(faults: readonly FaultEvent[]): number {
-  const isStall = ({ name }: FaultEvent): boolean => name.startsWith(STALL)
-  const planned = faults.filter((fault) => !isStall(fault))
-  return faults.filter((stall) =>
-    isStall(stall) && !planned.some(({ at, until }) => at <= stall.until && until >= stall.at)).length
+  return { verdicts, recoveryMs: recovery.slowest(), stalls: unplannedStalls(faults), events, torn }
 }
 
 /** A fault concerns both. */
@@ -69,7 +63,7 @@ class Recovery {
 
   see(event: HistoryEvent): void {
     if (event.kind === 'fault') {
-      if (!event.name.startsWith(STALL)) this.#lastFault = Math.max(this.#lastFault, event.until)
+      if (!isStall(event)) this.#lastFault = Math.max(this.#lastFault, event.until)
     } else if (event.kind === 'enqueue') {
       const messages = this.#waiting.get(event.tx)
       if (messages === undefined) this.#waiting.set(event.tx, [event.message])

@@ -1,6 +1,6 @@
 /** What a full run must have done, or it proves less than it says. */
+import type { Total } from '../summary.js'
 import { KILL_POINTS } from './plan.js'
-import type { Total } from './summary.js'
 
 const MINIMA = { messages: 200_000, kills: 100, restarts: 10, pauses: 50, lostReplies: 100 } as const
 const AT_EACH_POINT = 5

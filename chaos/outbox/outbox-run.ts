@@ -2,28 +2,27 @@
  * One run of the outbox on one store: a quiet part, faults, a calm part, then the producers stop, the relays finish,
  * everything is stopped, the table is read, and the journals are judged.
  */
-import { performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import { join } from 'node:path'
 import { createWaybill, type Waybill } from 'waybill'
 import { seededRandom } from 'waybill/testkit'
+import type { Breakage } from '../faults/breakage.js'
 import { planFaults } from '../faults/schedule.js'
 import { Journal, now } from '../history/journal.js'
+import { Phases, Throttle } from '../phases.js'
+import { NAME_HEADER, RECOVERY_MS } from '../plan.js'
 import type { Sample } from '../processes/child.js'
+import { leftSessions } from '../stage/sessions.js'
+import type { Stage } from '../stage/stage.js'
+import { countBacklog, countOrders } from './counts.js'
 import { FaultRunner, type FaultKind } from './faults.js'
 import { Fleet } from './fleet.js'
 import { judge, type Judgement } from './judge.js'
-import { LANES, NAME_HEADER, RECOVERY_MS } from './plan.js'
+import { LANES } from './plan.js'
 import type { RunSize } from './size.js'
-import type { Stage } from './stage.js'
 
-const LOOK_EVERY_MS = 250
-const STEP_MS = 20
-/** There is always something to do. */
-const LEAST_BACKLOG = 100
 const REST_WITHIN_MS = 300_000
 const DRAIN_WITHIN_MS = 60_000
-const SESSIONS_WITHIN_MS = 5_000
 const PAGE = 1_000
 
 export interface OutboxRunOptions {
@@ -43,7 +42,7 @@ export interface OutboxRunOptions {
 export interface OutboxRunResult {
   readonly judgement: Judgement
   readonly kills: Readonly<Record<string, number>>
-  readonly faults: FaultRunner['counts']
+  readonly faults: Breakage['counts']
   /** What was not as it must be, beside what the judge found. */
   readonly problems: readonly string[]
   readonly seconds: number
@@ -55,17 +54,14 @@ export class OutboxRun {
   readonly #faults: FaultRunner
   readonly #waybill: Waybill<unknown, unknown, Readonly<Record<never, never>>, boolean>
   readonly #problems: string[] = []
-  readonly #startedAt = performance.now()
+  readonly #throttle: Throttle
+  readonly #phases = new Phases({ look: (part) => this.#look(part), isOver: () => this.#problems.length > 0 })
   #backlog = 0
-  #received = 0
-  /** Deliveries of late. */
-  #perMs = 0
-  #lookedAt = performance.now()
-  #lookAt = 0
 
   constructor(options: OutboxRunOptions) {
     const { stage, folder, seed, size, onSample, sparesFirst } = options
     this.#options = options
+    this.#throttle = new Throttle(size.maxBehindMs)
     this.#fleet = new Fleet({
       stage, folder, seed, perSecond: size.perSecond[stage.store], onFailure: (error) => this.#fail(error), onSample,
     })
@@ -76,27 +72,29 @@ export class OutboxRun {
   }
 
   async run(): Promise<OutboxRunResult> {
-    const { size } = this.#options
+    const { size, stage } = this.#options
+    const { crew, producers } = this.#fleet
     try {
       await this.#fleet.start()
-      await this.#live('quiet', size.quietMs)
+      await this.#phases.live('quiet', size.quietMs)
       await this.#underFaults()
-      await this.#live('calm', size.calmMs)
-      await this.#produceTheRest()
-      await this.#fleet.stopProducers()
+      await this.#phases.live('calm', size.calmMs)
+      // A run is as long as its faults and as large as it says, whichever takes longer.
+      await this.#phases.until('calm', () => this.#fleet.produced >= size.messages[stage.store], REST_WITHIN_MS)
+      await crew.stop(producers)
       await this.#drain()
       await this.#fleet.stopTheRest()
-      await this.#checkSessions()
+      this.#problems.push(...await leftSessions(stage, ['chaos-relay', 'chaos-producer']))
     } finally {
-      this.#fleet.abandon()
+      crew.abandon()
     }
     await this.#writeFinal()
-    const rows = await this.#options.stage.countOrders()
+    const rows = await countOrders(stage)
     this.#progress('judging')
-    const judgement = judge({ journals: this.#fleet.journals, rows, recoveryMs: RECOVERY_MS })
+    const judgement = judge({ journals: crew.journals, rows, recoveryMs: RECOVERY_MS })
     return {
-      judgement, kills: this.#fleet.kills, faults: this.#faults.counts, problems: this.#problems,
-      seconds: this.#seconds,
+      judgement, kills: crew.kills, faults: this.#faults.breakage.counts, problems: this.#problems,
+      seconds: this.#phases.seconds,
     }
   }
 
@@ -108,71 +106,26 @@ export class OutboxRun {
     const planned = planFaults<FaultKind>(seededRandom(seed), {
       durationMs: size.faultsMs, counts, cycleMs: size.cycleMs, burst: size.burst,
     })
-    const from = performance.now()
-    for (const fault of planned) {
-      await this.#live('faults', fault.atMs - (performance.now() - from))
-      if (this.#problems.length > 0) break
+    await this.#phases.underFaults(size.faultsMs, planned, (fault) => {
       this.#faults.begin(fault, (error) => this.#fail(error))
-    }
-    await this.#live('faults', size.faultsMs - (performance.now() - from))
-    await this.#faults.over()
-  }
-
-  /** A run is as long as its faults and as large as it says, whichever takes longer. */
-  async #produceTheRest(): Promise<void> {
-    const wanted = this.#options.size.messages[this.#options.stage.store]
-    const until = performance.now() + REST_WITHIN_MS
-    while (this.#fleet.produced < wanted && performance.now() < until && this.#problems.length === 0) {
-      await this.#live('calm', LOOK_EVERY_MS)
-    }
-  }
-
-  /** Lets them work, and looks at them now and then. A slow look delays nothing. */
-  async #live(part: string, ms: number): Promise<void> {
-    const until = performance.now() + ms
-    while (performance.now() < until && this.#problems.length === 0) {
-      if (performance.now() >= this.#lookAt) {
-        this.#lookAt = Infinity
-        void this.#look(part).finally(() => { this.#lookAt = performance.now() + LOOK_EVERY_MS })
-      }
-      await wait(Math.max(0, Math.min(until - performance.now(), STEP_MS)))
-    }
+    })
+    await this.#faults.breakage.over()
   }
 
   /** Holds the producers while too much waits. */
   async #look(part: string): Promise<void> {
+    const { crew, producers, receivers } = this.#fleet
     // A server that is down just now has the backlog that it had.
-    this.#backlog = await this.#options.stage.countBacklog().catch(() => this.#backlog)
-    const received = this.#fleet.receivers.reduce((sum, { process }) => sum + process.count('accepted'), 0)
-    const perMs = (received - this.#received) / (performance.now() - this.#lookedAt)
-    this.#perMs = 0.7 * this.#perMs + 0.3 * perMs
-    this.#received = received
-    this.#lookedAt = performance.now()
-    const most = Math.max(LEAST_BACKLOG, this.#perMs * this.#options.size.maxBehindMs)
-    this.#fleet.tell(this.#fleet.producers, { kind: this.#backlog > most ? 'hold' : 'go' })
-    const kills = Object.values(this.#fleet.kills).reduce((sum, count) => sum + count, 0)
-    this.#progress(`${part}: ${received} delivered, ${this.#backlog} waiting, ${kills} kills`)
+    this.#backlog = await countBacklog(this.#options.stage).catch(() => this.#backlog)
+    const received = receivers.reduce((sum, { process }) => sum + process.count('accepted'), 0)
+    crew.tell(producers, { kind: this.#throttle.decide(received, this.#backlog) })
+    this.#progress(`${part}: ${received} delivered, ${this.#backlog} waiting, ${crew.killed} kills`)
   }
 
   async #drain(): Promise<void> {
-    const until = performance.now() + DRAIN_WITHIN_MS
-    do {
-      await wait(100)
-      await this.#look('drain')
-    } while (this.#backlog > 0 && performance.now() < until && this.#problems.length === 0)
-  }
-
-  /** A server forgets the sessions of the dead, and relays that were stopped leave none. */
-  async #checkSessions(): Promise<void> {
-    const { server } = this.#options.stage
-    if (server === undefined) return
-    for (const application of ['chaos-relay', 'chaos-producer']) {
-      const until = performance.now() + SESSIONS_WITHIN_MS
-      while (await server.sessions(application) > 0) {
-        if (performance.now() > until) return void this.#problems.push(`sessions of ${application} were left open`)
-        await wait(50)
-      }
-    }
+    await wait(100)
+    await this.#look('drain')
+    await this.#phases.until('drain', () => this.#backlog === 0, DRAIN_WITHIN_MS)
   }
 
   async #writeFinal(): Promise<void> {
@@ -195,11 +148,7 @@ export class OutboxRun {
     this.#problems.push(error.message)
   }
 
-  get #seconds(): number {
-    return Math.round((performance.now() - this.#startedAt) / 100) / 10
-  }
-
   #progress(line: string): void {
-    this.#options.onProgress(`${this.#options.stage.store} ${this.#seconds.toFixed(1)} s ${line}`)
+    this.#options.onProgress(`${this.#options.stage.store} ${this.#phases.seconds.toFixed(1)} s ${line}`)
   }
 }

@@ -11,12 +11,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { createWaybill, isWaybillError, type OutboxMessageDraft } from 'waybill'
 import { seededRandom } from 'waybill/testkit'
 import { Journal, now } from '../history/journal.js'
+import { NAME_HEADER, nameIn, POISON_ATTEMPTS } from '../plan.js'
 import { startChild, type ChildSettings } from '../processes/child.js'
+import { failStatement, insertOrder, openPlace, type Place } from '../stage/place.js'
 import { zipf } from '../zipf.js'
-import { failStatement, insertOrder, openPlace, type Place } from './place.js'
-import {
-  LANES, MAX_ATTEMPTS, messageName, NAME_HEADER, POISON_ATTEMPTS, PRODUCER, TARGET, type Lane,
-} from './plan.js'
+import { LANES, MAX_ATTEMPTS, PRODUCER, TARGET, type Lane } from './plan.js'
 
 export interface ProducerSettings extends ChildSettings {
   readonly name: string
@@ -57,7 +56,7 @@ class ChangedMind extends Error {}
 function draftOf(tx: string, number: number, lane: Lane): Draft {
   const poisoned = lane === 'mail' && random.next() < PRODUCER.poison
   const poison = !poisoned ? 'none' : random.next() < 0.5 ? 'refused' : 'hopeless'
-  const name = messageName(tx, number, poison)
+  const name = nameIn(tx, number, poison)
   const key = random.next() < PRODUCER.withoutKey ? undefined : rank(() => random.next())
   const isBinary = random.next() < PRODUCER.binary
   const payload = isBinary ? randomBytes(64) : { name, filler: 'x'.repeat(random.integer(0, 200)) }

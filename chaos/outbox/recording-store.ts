@@ -11,8 +11,9 @@
  */
 import type { OutboxClaim, OutboxStore, SettleRequest } from 'waybill'
 import { now, type EventSink } from '../history/journal.js'
-import type { KillPoints } from './kill-points.js'
-import { LEASE_MS, NAME_HEADER } from './plan.js'
+import { LEASE_MS, NAME_HEADER } from '../plan.js'
+import type { KillPoints } from '../processes/kill-points.js'
+import type { KillPoint } from './plan.js'
 
 /** What is remembered of a claim until its messages are settled. */
 export interface OpenClaim {
@@ -72,7 +73,7 @@ export class ClaimRecord {
 export type Watch = <T>(what: string, call: () => Promise<T>) => Promise<T>
 
 export function recordingStore<Tx>(
-  store: OutboxStore<Tx>, record: ClaimRecord, points: KillPoints, watch: Watch = (_what, call) => call(),
+  store: OutboxStore<Tx>, record: ClaimRecord, points: KillPoints<KillPoint>, watch: Watch = (_what, call) => call(),
 ): OutboxStore<Tx> {
   return {
     ...forwarding(store),

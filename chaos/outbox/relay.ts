@@ -3,13 +3,12 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createWaybill } from 'waybill'
 import { Journal } from '../history/journal.js'
+import { DELIVERY_TIMEOUT_MS, LEASE_MS, RETRY, STALL } from '../plan.js'
 import { startChild, type ChildSettings } from '../processes/child.js'
+import { KillPoints } from '../processes/kill-points.js'
 import { StallWatch } from '../processes/stall-watch.js'
-import { KillPoints } from './kill-points.js'
-import { openPlace, type Place } from './place.js'
-import {
-  BATCH, CONCURRENCY, DELIVERY_TIMEOUT_MS, LANE_NAMES, LANES, LEASE_MS, RETRY, STALL, TARGET, type KillPoint,
-} from './plan.js'
+import { openPlace, type Place } from '../stage/place.js'
+import { BATCH, CONCURRENCY, LANE_NAMES, LANES, TARGET, type KillPoint } from './plan.js'
 import { receiverTransport } from './receiver-transport.js'
 import { ClaimRecord, recordingStore } from './recording-store.js'
 
@@ -30,7 +29,7 @@ const { name, folder, place, receivers } = child.settings
 const journal = new Journal(join(folder, `${name}.jsonl`))
 const record = new ClaimRecord(journal)
 const stalls = new StallWatch(journal, STALL)
-const points = new KillPoints()
+const points = new KillPoints<KillPoint>()
 const store = openPlace(place, 'chaos-relay')
 const outbox = recordingStore(store.outbox, record, points, (what, call) => stalls.during(what, call))
 const waybill = createWaybill({ store: { ...store, outbox }, lanes: LANES })

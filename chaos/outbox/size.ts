@@ -1,7 +1,7 @@
 /** How large a run is: how long its parts last, how much is produced, and how often what is broken. */
-import { KILL_POINTS } from './plan.js'
+import type { Stage } from '../stage/stage.js'
 import type { FaultKind } from './faults.js'
-import type { Stage } from './stage.js'
+import { KILL_POINTS } from './plan.js'
 
 export interface RunSize {
   /** Without faults, at first: no duplicate is explained here. */

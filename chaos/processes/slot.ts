@@ -33,6 +33,7 @@ export class Slot {
   #dyingOf: string | undefined
   #killedAt: number | undefined
   #ended = false
+  #halting = false
 
   constructor(ports: SlotPorts) {
     this.#ports = ports
@@ -83,6 +84,14 @@ export class Slot {
     return true
   }
 
+  /** Lets it end in order; `start` begins the next. */
+  async halt(withinMs: number): Promise<void> {
+    this.#halting = true
+    const exit = await this.process.stop(withinMs)
+    this.#halting = false
+    if (exit.code !== 0) this.#ports.onFailure(failure(this.name, exit))
+  }
+
   async stop(withinMs: number): Promise<void> {
     this.#ended = true
     const exit = await this.process.stop(withinMs)
@@ -100,7 +109,7 @@ export class Slot {
     if (exit.signal === 'SIGKILL' && this.#dyingOf !== undefined) {
       const at = this.#killedAt ?? exit.at
       this.#ports.onKilled({ slot: this.name, run, cause: this.#dyingOf, at, exitedAt: exit.at })
-    } else if (!this.#ended) {
+    } else if (!this.#ended && !this.#halting) {
       this.#ports.onFailure(failure(this.name, exit))
     }
   }

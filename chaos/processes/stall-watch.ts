@@ -3,9 +3,10 @@
  * fault that nobody planned. It is written down like the others, because it explains what a pause explains, and
  * counted apart, because a run with many of them proves less.
  */
+import type { FaultEvent } from 'waybill/testkit'
 import { now, type EventSink } from '../history/journal.js'
 
-export const STALL = 'stall'
+const STALL = 'stall'
 const TICK_MS = 50
 
 export interface StallOptions {
@@ -16,10 +17,10 @@ export interface StallOptions {
 }
 
 export class StallWatch {
-  readonly #journal: EventSink
+  readonly #journal: EventSink<FaultEvent>
   readonly #options: StallOptions
 
-  constructor(journal: EventSink, options: StallOptions) {
+  constructor(journal: EventSink<FaultEvent>, options: StallOptions) {
     this.#journal = journal
     this.#options = options
     let last = now()
@@ -45,4 +46,15 @@ export class StallWatch {
     if (at - from <= afterMs) return
     this.#journal.write({ kind: 'fault', at: from, until: at + aftermathMs, name: `${STALL}: ${what}` })
   }
+}
+
+export function isStall({ name }: FaultEvent): boolean {
+  return name.startsWith(STALL)
+}
+
+/** How many came when nothing had been broken just then. */
+export function unplannedStalls(faults: readonly FaultEvent[]): number {
+  const planned = faults.filter((fault) => !isStall(fault))
+  return faults.filter((stall) =>
+    isStall(stall) && !planned.some(({ at, until }) => at <= stall.until && until >= stall.at)).length
 }

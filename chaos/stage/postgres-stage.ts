@@ -1,10 +1,11 @@
-/** The run's private PostgreSQL. Producers reach it through a proxy that loses replies. */
+/** The run's private PostgreSQL, also reached through a proxy that loses replies. */
 import pg from 'pg'
+import type { LaneDeclarations } from 'waybill'
 import { PostgresServer } from '../../test/support/postgres-server.js'
 import { CommitProxy } from '../faults/commit-proxy.js'
 import { choose } from '../faults/schedule.js'
 import { openPlace, type Place } from './place.js'
-import { countBacklog, countOrders, prepareStage, type BreakableServer, type Query, type Stage } from './stage.js'
+import { prepareStage, type BreakableServer, type Query, type Stage } from './stage.js'
 
 const SESSIONS = 'select pid from pg_stat_activity where application_name = $1 order by pid'
 const TERMINATE = 'select pg_terminate_backend($1)'
@@ -13,27 +14,25 @@ interface Handle {
   query(config: { text: string }): Promise<{ rows: Awaited<ReturnType<Query>> }>
 }
 
-export async function openPostgresStage(): Promise<Stage> {
+export async function openPostgresStage(lanes: LaneDeclarations): Promise<Stage> {
   const server = await PostgresServer.create()
   let onLost = (): void => undefined
   const proxy = await CommitProxy.listen(server.port, () => onLost())
-  const relays: Place = { kind: 'postgres', url: server.url }
-  const own = openPlace(relays, 'chaos-run')
+  const direct: Place = { kind: 'postgres', url: server.url }
+  const own = openPlace(direct, 'chaos-run')
   const query: Query = (text) => own.transaction(async (handle) => (await (handle as Handle).query({ text })).rows)
-  await prepareStage(own, query)
+  await prepareStage(own, query, lanes)
   const [row] = await query('show server_version')
   return {
     store: 'postgres',
     version: String(row?.['server_version']),
-    producers: { kind: 'postgres', url: server.url.replace(`:${server.port}/`, `:${proxy.port}/`) },
-    relays,
-    own,
+    unreliable: { kind: 'postgres', url: server.url.replace(`:${server.port}/`, `:${proxy.port}/`) },
+    direct, own, query,
+    prefix: 'waybill.',
     server: breakable(server, (listener) => {
       onLost = listener
       proxy.loseReply()
     }),
-    countBacklog: () => countBacklog(query, 'waybill.'),
-    countOrders: () => countOrders(query),
     async close() {
       await own.close()
       await proxy.close()

@@ -1,38 +1,16 @@
 /** What a run says of itself: counts, and the verdict on all of it. */
-import type { Verdict, Violation } from 'waybill/testkit'
-import type { RunCounts, StoreCounts } from '../ledger/entry.js'
-import type { OutboxRunResult } from './outbox-run.js'
-import { LANE_NAMES } from './plan.js'
-import type { Stage } from './stage.js'
+import type { RunCounts, StoreCounts } from './ledger/entry.js'
 
 export interface StoreSummary extends StoreCounts {
-  readonly store: Stage['store']
   readonly aborted: number
+  /** Transactions whose end nobody knew. */
   readonly decidedByTable: number
   /** Planned, but there was nobody to do it to, or the point was not reached. */
   readonly missed: number
+  /** Of the history. */
   readonly events: number
   /** Violations with their examples, gaps and problems. */
   readonly found: readonly string[]
-}
-
-const MAX_FOUND = 10
-
-export function summaryOf(stage: Stage, result: OutboxRunResult): StoreSummary {
-  const { judgement, kills, faults, problems, seconds } = result
-  const verdicts = LANE_NAMES.map((lane) => judgement.verdicts[lane])
-  const sum = (name: keyof Verdict['counts']): number => verdicts.reduce((all, { counts }) => all + counts[name], 0)
-  const found = [
-    ...problems, ...LANE_NAMES.flatMap((lane) => tellFindings(lane, judgement.verdicts[lane])),
-  ]
-  return {
-    store: stage.store, version: stage.version,
-    verdict: worst([...verdicts.map(({ verdict }) => verdict), problems.length > 0 ? 'unknown' : 'valid']),
-    messages: sum('committed'), aborted: sum('aborted'), deadLetters: sum('deadLetters'),
-    duplicates: sum('duplicates'), decidedByTable: sum('decidedByTable'),
-    kills, ...faults, recoveryMs: Math.round(judgement.recoveryMs), stalls: judgement.stalls,
-    events: judgement.events, seconds, found,
-  }
 }
 
 /** The last line of a run. */
@@ -42,13 +20,13 @@ export interface Total extends RunCounts {
   readonly killsByPoint: Readonly<Record<string, number>>
 }
 
+const MAX_FOUND = 10
+
 export function totalOf(summaries: readonly StoreSummary[], seed: number): Total {
   const sum = (count: (summary: StoreSummary) => number): number =>
     summaries.reduce((all, summary) => all + count(summary), 0)
-  const killsByPoint: Record<string, number> = {}
-  for (const { kills } of summaries) {
-    for (const [point, count] of Object.entries(kills)) killsByPoint[point] = (killsByPoint[point] ?? 0) + count
-  }
+  const killsByPoint = sumsOf(summaries.map(({ kills }) => kills))
+  const own = sumsOf(summaries.map(({ own: counts = {} }) => counts))
   return {
     verdict: worst(summaries.map(({ verdict }) => verdict)), seed,
     messages: sum(({ messages }) => messages),
@@ -59,21 +37,40 @@ export function totalOf(summaries: readonly StoreSummary[], seed: number): Total
     duplicates: sum(({ duplicates }) => duplicates), deadLetters: sum(({ deadLetters }) => deadLetters),
     recoveryMs: Math.max(0, ...summaries.map(({ recoveryMs }) => recoveryMs)),
     stalls: sum(({ stalls }) => stalls),
+    ...(Object.keys(own).length === 0 ? {} : { own }),
     seconds: Math.round(sum(({ seconds }) => seconds) * 10) / 10,
   }
 }
 
-export function worst(verdicts: readonly Verdict['verdict'][]): Verdict['verdict'] {
+export function worst(verdicts: readonly RunCounts['verdict'][]): RunCounts['verdict'] {
   if (verdicts.includes('invalid')) return 'invalid'
   return verdicts.includes('unknown') || verdicts.length === 0 ? 'unknown' : 'valid'
 }
 
-function tellFindings(lane: string, { violations, gaps }: Verdict): string[] {
-  const rules = new Map<string, Violation[]>()
+interface Finding {
+  readonly rule: string
+  readonly message: string
+  readonly example: readonly unknown[]
+}
+
+interface Findings {
+  readonly violations: readonly Finding[]
+  readonly gaps: readonly string[]
+}
+
+/** A line for each rule that was broken, with its first example. */
+export function tellFindings(of: string, { violations, gaps }: Findings): string[] {
+  const rules = new Map<string, Finding[]>()
   for (const violation of violations) rules.set(violation.rule, [...(rules.get(violation.rule) ?? []), violation])
   return [
     ...[...rules].map(([rule, [first, ...rest]]) =>
-      `${lane}: ${rule} ${first?.message} (and ${rest.length} more): ${JSON.stringify(first?.example)}`),
-    ...gaps.slice(0, MAX_FOUND).map((gap) => `${lane}: gap: ${gap}`),
+      `${of}: ${rule} ${first?.message} (and ${rest.length} more): ${JSON.stringify(first?.example)}`),
+    ...gaps.slice(0, MAX_FOUND).map((gap) => `${of}: gap: ${gap}`),
   ]
+}
+
+function sumsOf(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const counts of all) for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count
+  return sums
 }

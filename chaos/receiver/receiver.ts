@@ -5,16 +5,26 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import type { FaultEvent } from 'waybill/testkit'
 import { Journal, now } from '../history/journal.js'
 import { startChild, type ChildSettings } from '../processes/child.js'
 import { StallWatch } from '../processes/stall-watch.js'
 import {
-  AFTERMATH_MS, DELIVERY_TIMEOUT_MS, isHopeless, isRefused, luckOf, NAME_HEADER, RECEIVER, STALL,
-} from './plan.js'
+  AFTERMATH_MS, DELIVERY_TIMEOUT_MS, isHopeless, isPoison, isRefused, luckOf, NAME_HEADER, RECEIVER, STALL,
+} from '../plan.js'
+import { ATTEMPT_HEADER, NOTE_HEADER } from './post.js'
 
 export interface ReceiverSettings extends ChildSettings {
   readonly name: string
   readonly folder: string
+  /** What it receives, under this name in its journal. */
+  readonly noun: 'message' | 'event'
+}
+
+/** What is received, under the run's noun. */
+interface ReceiverEvent extends Readonly<Record<string, unknown>> {
+  readonly kind: 'received'
+  readonly at: number
 }
 
 /** For `ms`: `fail` everything, or `hold` every other answer until the sender has given up. */
@@ -26,9 +36,12 @@ interface ReceiverCommand {
 const HOLD_MS = DELIVERY_TIMEOUT_MS + 1_000
 
 const child = startChild<ReceiverSettings, ReceiverCommand>()
-const journal = new Journal(join(child.settings.folder, `${child.settings.name}.jsonl`))
+const journal = new Journal<ReceiverEvent | FaultEvent>(join(child.settings.folder, `${child.settings.name}.jsonl`))
 new StallWatch(journal, STALL)
-const counts = { accepted: 0, refused: 0 }
+const { noun } = child.settings
+const counts = { accepted: 0, refused: 0, distinct: 0 }
+/** Accepted, or refused as it is meant to be. */
+const known = new Set<string>()
 const until = { fail: 0, hold: 0 }
 child.onCommand(({ kind, ms }) => {
   const at = now()
@@ -39,14 +52,17 @@ child.onCommand(({ kind, ms }) => {
 })
 
 async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const message = String(request.headers[NAME_HEADER])
+  const name = String(request.headers[NAME_HEADER])
   const body = await buffer(request)
   const digest = createHash('sha256').update(body).digest('base64url')
-  const luck = luckOf(`${message} ${String(request.headers['chaos-attempt'])}`)
+  const luck = luckOf(`${name} ${String(request.headers[ATTEMPT_HEADER])}`)
+  const note = JSON.parse(String(request.headers[NOTE_HEADER] ?? '{}')) as object
   const at = now()
-  const isFailing = at < until.fail || isHopeless(message) || luck < RECEIVER.fails
-  const accepted = !isFailing && !isRefused(message)
-  journal.write({ kind: 'received', at, message, digest, accepted })
+  const isFailing = at < until.fail || isHopeless(name) || luck < RECEIVER.fails
+  const accepted = !isFailing && !isRefused(name)
+  journal.write({ kind: 'received', at, [noun]: name, digest, accepted, ...note })
+  if (accepted || isPoison(name)) known.add(name)
+  counts.distinct = known.size
   counts[accepted ? 'accepted' : 'refused'] += 1
   if (accepted) return answer(response, 204, at < until.hold && luck < 0.5 ? HOLD_MS : slownessOf(luck))
   // A failure may also be a connection that just ends.

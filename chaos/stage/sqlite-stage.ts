@@ -1,13 +1,14 @@
 /** The run's SQLite file. */
 import { join } from 'node:path'
+import type { LaneDeclarations } from 'waybill'
 import { openPlace, type Place } from './place.js'
-import { countBacklog, countOrders, prepareStage, type Query, type Stage } from './stage.js'
+import { prepareStage, type Query, type Stage } from './stage.js'
 
 interface Handle {
   prepare(text: string): { all(): unknown; run(): unknown }
 }
 
-export async function openSqliteStage(folder: string): Promise<Stage> {
+export async function openSqliteStage(folder: string, lanes: LaneDeclarations): Promise<Stage> {
   const place: Place = { kind: 'sqlite', path: join(folder, 'chaos.db') }
   const own = openPlace(place, 'chaos-run')
   const query: Query = (text) => own.transaction(async (handle) => {
@@ -16,12 +17,11 @@ export async function openSqliteStage(folder: string): Promise<Stage> {
     statement.run()
     return []
   })
-  await prepareStage(own, query)
+  await prepareStage(own, query, lanes)
   const [row] = await query('select sqlite_version() as version')
   return {
-    store: 'sqlite', version: String(row?.['version']), producers: place, relays: place, own,
-    countBacklog: () => countBacklog(query, 'waybill_'),
-    countOrders: () => countOrders(query),
+    store: 'sqlite', version: String(row?.['version']),
+    unreliable: place, direct: place, own, query, prefix: 'waybill_',
     close: () => own.close(),
   }
 }

@@ -1,8 +1,7 @@
-/** Where the messages of a run are, and the one thing that a producer does there beside enqueueing. */
+/** Where the store of a run is, and what a producer does there beside calling Waybill. */
 import type { Store } from 'waybill'
 import { postgres } from 'waybill/postgres'
 import { sqlite } from 'waybill/sqlite'
-import type { Lane } from './plan.js'
 
 /** As it is told to a child. */
 export type Place =
@@ -19,7 +18,7 @@ export function openPlace(place: Place, name: string): Store {
     : sqlite({ path: place.path, retainDeliveredMs: RETAIN_MS })
 }
 
-/** The application's own table, by which messages are counted without asking Waybill. */
+/** The application's own table, by which messages or events are counted without asking Waybill. */
 export const CREATE_ORDERS = `
 create table chaos_order (
   tx text primary key,
@@ -40,7 +39,7 @@ interface SqliteHandle {
 
 export interface Order {
   readonly tx: string
-  readonly lane: Lane
+  readonly lane: string
   readonly messages: number
 }
 
