@@ -1,5 +1,6 @@
 // Runs the published suites on every store and transport and prints a table for each contract.
 //   npm run conformance [-- FILTER… --json]
+//   npm run conformance -- --report FILE    of a run of all tests that has left its results there
 // ✓ passed, ✗ failed, – skipped or in another form, with the reasons below. Exits 1 when a case fails.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -9,7 +10,8 @@ import process from 'node:process'
 
 const root = resolve(import.meta.dirname, '..')
 const asJson = process.argv.includes('--json')
-const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+const reportFile = process.argv.includes('--report') ? process.argv[process.argv.indexOf('--report') + 1] : undefined
+const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('--') && argument !== reportFile)
 
 function runSuites() {
   const folder = mkdtempSync(join(tmpdir(), 'waybill-conformance-'))
@@ -81,7 +83,8 @@ function print(contract, { stores, cases, notes, failures }) {
   console.log('')
 }
 
-const { status, report } = runSuites()
+const { status, report } = reportFile === undefined ? runSuites()
+  : { status: 0, report: JSON.parse(readFileSync(reportFile, 'utf8')) }
 const { contracts, unread } = tabulate(report)
 const failed = [...contracts.values()].reduce((count, { failures }) => count + failures.length, 0)
 const ok = failed === 0 && status === 0 && contracts.size > 0
