@@ -2,7 +2,11 @@
 
 const NOUNS = '(?:outbox|journal|feeds|dead-letters|inbox)'
 // A contract is its contract.ts with the nouns it speaks of.
-const CONTRACT = `^src/${NOUNS}/(?:contract|conflicts|cursor|event|message|message-id)\\.ts$`
+const CONTRACT_FILES = [
+  'contract', 'conflicts', 'cursor', 'event', 'fenced-offsets', 'message', 'message-id', 'offset-store', 'parts',
+  'progress', 'publisher-record', 'slots',
+]
+const CONTRACT = `^src/${NOUNS}/(?:${CONTRACT_FILES.join('|')})\\.ts$`
 const ADAPTERS = 'drivers|transports|telemetry'
 const PACKAGES = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown']
 
