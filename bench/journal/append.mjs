@@ -39,7 +39,7 @@ export async function appendInTransaction(bench) {
 }
 
 async function measureBulks(bench, streams) {
-  const { bulks, rounds } = bench.sizes
+  const { bulks, shortRounds } = bench.sizes
   const count = bulks * BULK
   const events = eventsOf(BULK, streams)
   const variant = (who, write) => async () => {
@@ -54,7 +54,7 @@ async function measureBulks(bench, streams) {
     waybill: variant('waybill', (client) => bench.waybill.journal.append(client, events)),
     hand: variant('by hand', appendMany),
     plain: variant('by hand', appendManyPlain),
-  }, rounds)
+  }, shortRounds)
 }
 
 /** `walBytes`: of those of many streams, for the bytes from end to end. */

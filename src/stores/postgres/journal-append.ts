@@ -104,8 +104,12 @@ function insert(
       writerId, now, slotOf({ scope, stream: only.stream }),
     ])
   }
-  return sql.appendMany([scope, ...streamColumns(batch, streams, alone), ...eventColumns(batch, streams), writerId, now,
-    ...tagColumns(batch), numberColumn(streams.map((stream) => slotOf({ scope, stream })))])
+  const columns = [
+    scope, ...streamColumns(batch, streams, alone), ...eventColumns(batch, streams), writerId, now,
+    numberColumn(streams.map((stream) => slotOf({ scope, stream }))),
+  ]
+  const isTagged = events.some(({ tags }) => tags.length > 0)
+  return isTagged ? sql.appendTagged([...columns, ...tagColumns(batch)]) : sql.appendMany(columns)
 }
 
 function streamColumns({ events, expected }: NewBatch, streams: readonly string[], alone: string | null): SqlValue[] {

@@ -11,6 +11,51 @@ const STREAMS = `
     select scope, stream, last, deleted_to from {schema}.journal_stream
     where last > 0 and stream >= $3 and ($4::text is null or stream < $4)`
 
+/**
+ * Streams in $2, each with how many events in $3. $4: the number that the one stream is expected at. $5: expectations
+ * of several streams, whose rows are locked already, so that what this statement sees of them is final.
+ */
+const APPEND_MANY = `
+  with wanted as materialized (
+    select stream, n, expected, slot, place
+    from unnest($2::text[], $3::bigint[], $5::bigint[], $16::smallint[])
+      with ordinality u(stream, n, expected, slot, place)
+  ), moved as (
+    insert into {schema}.journal_stream as s (scope, stream, last)
+    select $1::text, w.stream, w.n from wanted w
+    where (coalesce($4::bigint, 0) = 0
+        or exists (select from {schema}.journal_stream where scope = $1 and stream = w.stream))
+      and not exists (
+        select from wanted v left join {schema}.journal_stream l on l.scope = $1 and l.stream = v.stream
+        where v.expected <> coalesce(l.last, 0))
+    order by w.stream collate "C"
+    on conflict (scope, stream) do update set last = s.last + excluded.last
+    where s.last = coalesce($4::bigint, s.last) and s.last <= ${MAX_ASSIGNED} - excluded.last
+    returning stream, last
+  ), written as (
+    insert into {schema}.journal_event (${COLUMNS})
+    select $1, m.stream, m.last - w.n + e.rank, e.type, e.payload, e.content_type, e.manifest, e.headers, e.tags,
+      $14::text, coalesce($15::bigint, ${NOW}), w.slot
+    from unnest($6::integer[], $7::bigint[], $8::text[], $9::bytea[], $10::text[], $11::text[], $12::text[],
+      $13::text[]) with ordinality e(stream_place, rank, type, payload, content_type, manifest, headers, tags, place)
+    join wanted w on w.place = e.stream_place
+    join moved m on m.stream = w.stream
+    where (select count(*) from moved) = cardinality($2::text[])
+    order by e.place
+    returning position, sequence
+  )`
+
+/** What the tags of a batch cost is paid by batches that have some. */
+const TAGGED = `
+  tagged as (
+    insert into {schema}.journal_tag (tag, position)
+    select t.tag, p.position
+    from unnest($17::bigint[], $18::text[]) t(place, tag)
+    join (select position, row_number() over (order by position) as place from written) p on p.place = t.place
+  )`
+
+const PLACES = 'select sequence, position from written order by position'
+
 const TEXT = {
   readTag: `select value, {schema}.journal_epoch() as epoch from {schema}.meta where key = 'journal_tag'`,
 
@@ -30,43 +75,9 @@ const TEXT = {
     select $1, $2, last, $4, $5, $6, $7, $8, '[]', $9, coalesce($10::bigint, ${NOW}), $11 from moved
     returning sequence, position`,
 
-  // Streams in $2, each with how many events in $3. $4: the number that the one stream is expected at. $5: expectations
-  // of several streams, whose rows are locked already, so that what this statement sees of them is final.
-  appendMany: `
-    with wanted as materialized (
-      select stream, n, expected, slot, place
-      from unnest($2::text[], $3::bigint[], $5::bigint[], $18::smallint[])
-        with ordinality u(stream, n, expected, slot, place)
-    ), moved as (
-      insert into {schema}.journal_stream as s (scope, stream, last)
-      select $1::text, w.stream, w.n from wanted w
-      where (coalesce($4::bigint, 0) = 0
-          or exists (select from {schema}.journal_stream where scope = $1 and stream = w.stream))
-        and not exists (
-          select from wanted v left join {schema}.journal_stream l on l.scope = $1 and l.stream = v.stream
-          where v.expected <> coalesce(l.last, 0))
-      order by w.stream collate "C"
-      on conflict (scope, stream) do update set last = s.last + excluded.last
-      where s.last = coalesce($4::bigint, s.last) and s.last <= ${MAX_ASSIGNED} - excluded.last
-      returning stream, last
-    ), written as (
-      insert into {schema}.journal_event (${COLUMNS})
-      select $1, m.stream, m.last - w.n + e.rank, e.type, e.payload, e.content_type, e.manifest, e.headers, e.tags,
-        $14::text, coalesce($15::bigint, ${NOW}), w.slot
-      from unnest($6::integer[], $7::bigint[], $8::text[], $9::bytea[], $10::text[], $11::text[], $12::text[],
-        $13::text[]) with ordinality e(stream_place, rank, type, payload, content_type, manifest, headers, tags, place)
-      join wanted w on w.place = e.stream_place
-      join moved m on m.stream = w.stream
-      where (select count(*) from moved) = cardinality($2::text[])
-      order by e.place
-      returning position, sequence
-    ), tagged as (
-      insert into {schema}.journal_tag (tag, position)
-      select t.tag, p.position
-      from unnest($16::bigint[], $17::text[]) t(place, tag)
-      join (select position, row_number() over (order by position) as place from written) p on p.place = t.place
-    )
-    select sequence, position from written order by position`,
+  appendMany: `${APPEND_MANY} ${PLACES}`,
+
+  appendTagged: `${APPEND_MANY}, ${TAGGED} ${PLACES}`,
 
   // Makes the rows there are none of, and locks the others without changing them.
   lockStreams: `
