@@ -3,8 +3,8 @@
 const NOUNS = '(?:outbox|journal|feeds|dead-letters|inbox)'
 // A contract is its contract.ts with the nouns it speaks of.
 const CONTRACT_FILES = [
-  'contract', 'conflicts', 'cursor', 'event', 'fenced-offsets', 'message', 'message-id', 'offset-store', 'parts',
-  'progress', 'publisher-record', 'slots',
+  'checkpoints', 'contract', 'conflicts', 'cursor', 'event', 'fenced-offsets', 'message', 'message-id', 'offset-store', 'parts',
+  'progress', 'publisher-record', 'result', 'slots',
 ]
 const CONTRACT = `^src/${NOUNS}/(?:${CONTRACT_FILES.join('|')})\\.ts$`
 const ADAPTERS = 'drivers|transports|telemetry'

@@ -4,6 +4,8 @@
  */
 import type { Finding } from './core/diagnosis.js'
 import type { SyncSqlExecutor } from './core/sql.js'
+import type { CheckpointStore } from './feeds/checkpoints.js'
+import type { FeedStore } from './feeds/contract.js'
 import type { JournalStore } from './journal/contract.js'
 import type { AppendResult, NewBatch } from './journal/event.js'
 import type { ProgressStore } from './journal/progress.js'
@@ -23,6 +25,10 @@ export interface Store<Handle = unknown, Tx = unknown> {
   offsets?(name: string): OffsetStore
   /** What those have saved. Needed where there is `offsets`, so that a journal is not pruned beside them. */
   readonly savedOffsets?: SavedOffsets | undefined
+  /** Absent in a store that has no feeds: `waybill.feed` throws CONFIG_INVALID then. */
+  readonly feeds?: FeedStore<Tx> | undefined
+  /** How far the subscribers of feeds are. */
+  readonly checkpoints?: CheckpointStore | undefined
   /** From a handle of the store's own client to the transaction its contracts take. @throws NOT_IN_TRANSACTION. */
   bind(handle: Handle): Tx
   /** For clients whose calls return at once. */

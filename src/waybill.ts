@@ -5,6 +5,9 @@ import { DEFAULT_SCOPE, scopeId, type ScopeId } from './core/scope.js'
 import type { Driver, SqlExecutor, SyncDriver, SyncSqlExecutor } from './core/sql.js'
 import { jsonCodec } from './core/codec.js'
 import { assertName } from './core/validate.js'
+import { feedSettings, type FeedOptions } from './feeds/feed-options.js'
+import { feedTopic } from './feeds/feed-topic.js'
+import { TransactionFeed } from './feeds/transaction-feed.js'
 import type { JournalStore } from './journal/contract.js'
 import { Journal, type JournalOutbox, type OnAppend } from './journal/journal.js'
 import { JournalOffsetStore } from './journal/journal-offset-store.js'
@@ -243,6 +246,24 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     return store.offsets(offsetKey({ scope: this.#scope ?? DEFAULT_SCOPE, stream: name }))
   }
 
+  /**
+   * A result that you keep up to date in your transactions, with its last changes, for any number of subscribers. In a
+   * scoped view, names are the scope's own.
+   * @throws VALIDATION naming the option, CONFIG_INVALID when the store has no feeds.
+   * @example
+   * const open = waybill.feed('open-orders', { key: (order: Order) => order.id })
+   * await waybill.transaction((tx) => open.commit(tx, [{ op: 'add', after: order }]))
+   */
+  feed(name: string, options: Omit<FeedOptions, 'name'> = {}): TransactionFeed<Tx, Handle> {
+    const { store, codec = jsonCodec } = this.#options
+    const settings = feedSettings({ ...options, name }, this.#scope)
+    if (store.feeds === undefined) throw new WaybillError('CONFIG_INVALID', `the ${store.name} store has no feeds`)
+    const topic = feedTopic(settings.key)
+    return new TransactionFeed({
+      store: store.feeds, codec, bind: this.#bind(), onCommit: (tx) => this.#tell(tx, [topic]),
+    }, settings)
+  }
+
   /** Ends what the store opened. Stop relays and publishers first. */
   async close(): Promise<void> {
     await this.#shared.close()
@@ -277,7 +298,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     const scope = this.#scope
     const store = this.#journalStore
     const outbox = this.#journalOutbox()
-    const onAppend = this.#onAppend()
+    const onAppend: OnAppend<Handle> = (tx) => this.#tell(tx, [JOURNAL_TOPIC])
     const { outbox: messages } = this
     const bound = this.#sync()
     const append = sync?.append?.bind(sync)
@@ -293,23 +314,18 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
 
   #journalOutbox(): JournalOutbox<Tx, Handle> {
     const outbox = new Outbox<Tx>(this.#outboxStore, (tx) => tx, this.#options)
-    const { announcer } = this.#shared
     return {
       enqueue: (tx, drafts) => outbox.enqueueMany(tx, drafts),
-      tell(tx, drafts) {
-        const topics = drafts.map(({ lane, target }) => outboxTopic(lane ?? DEFAULT_LANE, target ?? DEFAULT_TARGET))
-        if (tx === undefined) announcer.announce(new Set(topics))
-        else for (const topic of new Set(topics)) announcer.remember(tx, topic)
-      },
+      tell: (tx, drafts) => this.#tell(tx, drafts.map(({ lane, target }) => (
+        outboxTopic(lane ?? DEFAULT_LANE, target ?? DEFAULT_TARGET)))),
     }
   }
 
-  #onAppend(): OnAppend<Handle> {
+  /** Wakes whoever listens once the transaction has committed; without one, now. */
+  #tell(tx: Handle | undefined, topics: readonly string[]): void {
     const { announcer } = this.#shared
-    return (tx) => {
-      if (tx === undefined) announcer.announce([JOURNAL_TOPIC])
-      else announcer.remember(tx, JOURNAL_TOPIC)
-    }
+    if (tx === undefined) announcer.announce(new Set(topics))
+    else for (const topic of new Set(topics)) announcer.remember(tx, topic)
   }
 
   #bind(): (handle: Handle) => Tx {

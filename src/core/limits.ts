@@ -26,3 +26,10 @@ export const DEFAULT_RETAIN_DELIVERED_MS = 86_400_000
 export const DEFAULT_JOURNAL_RETENTION_MS = 7 * 86_400_000
 /** How long a dedupe key is kept after its message left: 7 days. */
 export const DEFAULT_DEDUPE_RETENTION_MS = 7 * 86_400_000
+export const DEFAULT_FEED_CAPACITY = 1_000
+export const MAX_FEED_CAPACITY = 1_000_000
+/** Results of one commit. */
+export const MAX_RESULTS = 1_000
+/** Of one result. */
+export const MAX_CHANGES = 10_000
+export const MAX_RESULT_BYTES = 64 * 1_024 * 1_024

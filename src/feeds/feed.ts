@@ -1,0 +1,192 @@
+/**
+ * The public surface over any `FeedStore`: validates and encodes once, gives rows their signatures, and tells a gap
+ * from an answer with nothing in it.
+ *
+ * `Feed` reads; `TransactionFeed` also commits, in the caller's transaction; `SoloFeed` commits where there is none.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Codec } from '../core/codec.js'
+import { systemClock, type Clock } from '../core/environment.js'
+import { validationError, WaybillError } from '../core/errors.js'
+import { MAX_PAGE_LIMIT } from '../core/limits.js'
+import { assertU64, type U64 } from '../core/u64.js'
+import { assertInteger } from '../core/validate.js'
+import { encodeChanges, encodeRow, type ChangeDraft, type EncodedCommit, type RowDraft } from './changes.js'
+import type { FeedStore } from './contract.js'
+import { decodeResult } from './frame.js'
+import type { FeedSettings } from './feed-options.js'
+import type { FeedState, Result } from './result.js'
+import { openSnapshot, type FeedSnapshot } from './snapshot.js'
+
+export interface FeedPorts<Tx> {
+  readonly store: FeedStore<Tx>
+  readonly codec: Codec
+  readonly now?: Clock | undefined
+}
+
+export interface CommitResult {
+  /** False when there was nothing but `noop`. */
+  readonly advanced: boolean
+  /** Of the last result of the commit; undefined when it did not advance. */
+  readonly sequence: bigint | undefined
+}
+
+export interface AfterOptions {
+  /** 1…1,000. Default 1,000. */
+  readonly limit?: number | undefined
+  /** Of the feed when the sequence was read. A feed that was reset since then answers a gap. Default: not compared. */
+  readonly incarnation?: string | undefined
+}
+
+/** What every answer of a feed says of where it is. */
+export interface FeedPlace {
+  readonly incarnation: string
+  readonly configHash: string
+  /** Of the last result; 0 when there was none. */
+  readonly latest: bigint
+}
+
+export interface FeedResults extends FeedPlace {
+  readonly kind: 'results'
+  readonly results: readonly Result[]
+  readonly hasMore: boolean
+}
+
+/** What was asked for is not kept any more. Take a snapshot, or go on at `earliest` without what was between. */
+export interface FeedGap extends FeedPlace {
+  readonly kind: 'gap'
+  /** `evicted`: later results took its place. `reset`: the feed began anew. */
+  readonly reason: 'evicted' | 'reset'
+  readonly requested: bigint
+  /** Of the first result that is kept; `latest + 1` when none is. */
+  readonly earliest: bigint
+}
+
+/** Nobody has committed to the feed yet, or it was deleted. */
+export interface FeedMissing {
+  readonly kind: 'missing'
+}
+
+export type FeedChanges = FeedResults | FeedGap | FeedMissing
+
+export class Feed<Tx> {
+  /** As it was given. */
+  readonly name: string
+  readonly store: FeedStore<Tx>
+  protected readonly settings: FeedSettings
+  protected readonly codec: Codec
+  readonly #now: Clock
+
+  constructor({ store, codec, now = systemClock }: FeedPorts<Tx>, settings: FeedSettings) {
+    this.name = settings.name
+    this.store = store
+    this.settings = settings
+    this.codec = codec
+    this.#now = now
+  }
+
+  /** Undefined where there is no such feed. */
+  async state(): Promise<FeedState | undefined> {
+    return this.store.state(this.settings.key)
+  }
+
+  /**
+   * The results behind a sequence, ascending. One that is not there yet gives none.
+   * @throws VALIDATION, CORRUPT.
+   */
+  async after(sequence: U64, options: AfterOptions = {}): Promise<FeedChanges> {
+    const limit = assertInteger('limit', options.limit ?? MAX_PAGE_LIMIT, 1, MAX_PAGE_LIMIT)
+    const after = assertU64('sequence', sequence)
+    const page = await this.store.page({ feed: this.settings.key, after, limit })
+    if (page === undefined) return { kind: 'missing' }
+    const { state, entries } = page
+    const place = { incarnation: state.incarnation, configHash: state.configHash, latest: state.sequence }
+    const isReset = options.incarnation !== undefined && options.incarnation !== state.incarnation
+    if (isReset || after + 1n < state.first) {
+      return { kind: 'gap', reason: isReset ? 'reset' : 'evicted', requested: after, earliest: state.first, ...place }
+    }
+    const results = entries.map((entry) => decodeResult(entry.sequence, entry.data, this.codec))
+    return { kind: 'results', results, hasMore: (results.at(-1)?.sequence ?? after) < state.sequence, ...place }
+  }
+
+  /**
+   * All rows and the sequence they are of. The rows are read from the store while they are iterated, so any number
+   * fits; leaving the loop early, or `close`, ends that. Undefined where there is no such feed.
+   * @throws while iterating: CORRUPT; FEED_OVERRUN, retryable, where the store's snapshots are corrected from the log
+   *   and that did not reach back far enough.
+   * @example
+   * const snapshot = await feed.snapshot()
+   * for await (const { signature, value } of snapshot?.rows ?? []) cache.set(signature, value)
+   */
+  async snapshot(): Promise<FeedSnapshot | undefined> {
+    return openSnapshot(this.store, this.settings.key, this.codec)
+  }
+
+  protected encode(results: readonly (readonly ChangeDraft[])[]): EncodedCommit {
+    return encodeChanges(results, { ...this.settings, codec: this.codec, at: this.#now() })
+  }
+
+  protected async write(tx: Tx, { results, mutations }: EncodedCommit): Promise<FeedState> {
+    const { key: feed, configHash, capacity } = this.settings
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const state = await this.store.commit(tx, { feed, configHash, capacity, results, mutations })
+      if (state !== undefined) return state
+      await this.open(tx)
+    }
+    throw new WaybillError('TRANSACTION_ABORTED', `feed '${this.name}' was deleted or reset while it was committed to`,
+      { retryable: true })
+  }
+
+  /** @throws CONFIG_CHANGED. */
+  protected async open(tx: Tx): Promise<FeedState> {
+    const { key: feed, configHash, capacity, onConfigChange } = this.settings
+    const fresh = { feed, configHash, capacity, incarnation: randomUUID() }
+    const state = await this.store.open(tx, fresh)
+    if (state.configHash === configHash) return state
+    if (onConfigChange === 'reset') return this.store.reset(tx, fresh)
+    throw new WaybillError('CONFIG_CHANGED', `feed '${this.name}' holds results of another configuration: reset it, or `
+      + "open it with onConfigChange: 'reset'", { details: { feed: this.name, stored: state.configHash, configHash } })
+  }
+
+  protected async fill(tx: Tx, rows: Iterable<RowDraft> | AsyncIterable<RowDraft>): Promise<number> {
+    let count = 0
+    let mutations = new Map<bigint, Uint8Array>()
+    const flush = async (): Promise<void> => {
+      const batch = [...mutations].map(([signature, data]) => ({ signature, data }))
+      mutations = new Map()
+      if (batch.length > 0) await this.write(tx, { results: [], mutations: batch })
+    }
+    for await (const row of rows) {
+      const { signature, data } = encodeRow(row, { ...this.settings, codec: this.codec })
+      mutations.set(signature, data)
+      count += 1
+      if (mutations.size >= FILL_BATCH) await flush()
+    }
+    await flush()
+    return count
+  }
+
+  protected async renew(tx: Tx): Promise<FeedState> {
+    const { key: feed, configHash, capacity } = this.settings
+    return this.store.reset(tx, { feed, configHash, capacity, incarnation: randomUUID() })
+  }
+}
+
+/** Feeds that change under the same configuration as often as this in one commit are being fought over. */
+const MAX_ROUNDS = 3
+const FILL_BATCH = 1_000
+
+export function commitResult(state: FeedState): CommitResult {
+  return { advanced: true, sequence: state.sequence }
+}
+
+export const NOT_ADVANCED: CommitResult = { advanced: false, sequence: undefined }
+
+export function missingTransaction(method: string): WaybillError {
+  return new WaybillError('NOT_IN_TRANSACTION', `${method} takes the transaction as its first argument`)
+}
+
+/** @throws VALIDATION. */
+export function assertChanges(changes: unknown): void {
+  if (!Array.isArray(changes)) throw validationError('changes', 'must be an array')
+}
