@@ -13,13 +13,14 @@ export async function aboutRun({ admin, load }, sizes, { size, isLent, packages,
   const server = rows.map(({ name, setting, unit }) => `${name} ${setting}${unit === null ? '' : ` × ${unit}`}`)
   const where = isLent ? 'lent' : 'private, on the same machine'
   const { rounds, shortRounds, ...counts } = sizes
+  const ofShort = shortRounds === undefined ? '' : `, ${shortRounds} of single transactions`
   return [
     ['run', `${size}, ${date}, commit ${commit}${size === 'full' ? '' : '; smaller than a full run'}`],
     ['machine', hardware],
     ['Node', `${node}, for everything measured`],
     ['PostgreSQL', `${await load.version()}, ${where}; ${server.join(', ')}`],
     ['packages', packages.map((name) => `${name} ${versionOf(name)}`).join(', ')],
-    ['repetitions', `${rounds} of each, ${shortRounds} of single transactions, interleaved; one more does not count`],
+    ['repetitions', `${rounds} of each${ofShort}, interleaved; one more does not count`],
     ['sizes', Object.entries(counts).filter(([, value]) => typeof value === 'number')
       .map(([name, value]) => `${name} ${value.toLocaleString('en-US')}`).join(', ')],
     ...own,
