@@ -3,6 +3,7 @@ import type { Clock } from './core/environment.js'
 import { DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
 import { assertDuration } from './core/validate.js'
 import type { Store } from './store.js'
+import { MemoryCheckpointStore } from './stores/memory/checkpoints.js'
 import { MemoryJournalStore } from './stores/memory/journal.js'
 import { MemoryOffsets, MemoryOffsetStore, SharedOffsets } from './stores/memory/offsets.js'
 import { MemoryOutboxStore } from './stores/memory/outbox.js'
@@ -27,6 +28,7 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
   })
   const journal = new MemoryJournalStore(outbox, clock)
   const progress = new MemoryProgressStore(clock)
+  const checkpoints = new MemoryCheckpointStore(clock)
   const offsets = new MemoryOffsets()
   return {
     name: 'memory',
@@ -34,6 +36,7 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
     outbox,
     journal,
     progress,
+    checkpoints,
     offsets: (name) => offsets.open(name),
     savedOffsets: offsets,
     bind: (handle) => handle,
@@ -44,6 +47,7 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
       offsets.close()
       await journal.close()
       await progress.close()
+      await checkpoints.close()
       await outbox.close()
     },
   }
