@@ -4,6 +4,7 @@ import { DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
 import { assertDuration } from './core/validate.js'
 import type { Store } from './store.js'
 import { MemoryCheckpointStore } from './stores/memory/checkpoints.js'
+import { MemoryFeedStore } from './stores/memory/feeds.js'
 import { MemoryJournalStore } from './stores/memory/journal.js'
 import { MemoryOffsets, MemoryOffsetStore, SharedOffsets } from './stores/memory/offsets.js'
 import { MemoryOutboxStore } from './stores/memory/outbox.js'
@@ -30,6 +31,7 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
   const progress = new MemoryProgressStore(clock)
   const checkpoints = new MemoryCheckpointStore(clock)
   const offsets = new MemoryOffsets()
+  const feeds = new MemoryFeedStore(outbox)
   return {
     name: 'memory',
     dialect: 'memory',
@@ -39,12 +41,14 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
     checkpoints,
     offsets: (name) => offsets.open(name),
     savedOffsets: offsets,
+    feeds,
     bind: (handle) => handle,
     transaction: (work) => outbox.transaction(work),
     migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => '',
     close: async () => {
       offsets.close()
+      await feeds.close()
       await journal.close()
       await progress.close()
       await checkpoints.close()

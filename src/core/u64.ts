@@ -26,14 +26,15 @@ export function clampToAssigned(value: bigint): bigint {
   return value > MAX_ASSIGNED ? MAX_ASSIGNED : value
 }
 
-const HALF = 2n ** 63n
-
-/** A u64 as a signed integer of 64 bits, in the same order: for columns that know no others. */
+/**
+ * A u64 as databases keep it, whose integers are signed: in the same order, from −2⁶³ for 0 to 2⁶³−1 for the last. Not
+ * its bits, which would put the upper half in front.
+ */
 export function orderedI64(value: bigint): bigint {
-  return value - HALF
+  return value - 2n ** 63n
 }
 
-/** What `orderedI64` was made of. */
+/** Back from `orderedI64`. */
 export function fromOrderedI64(stored: bigint): bigint {
-  return stored + HALF
+  return stored + 2n ** 63n
 }
