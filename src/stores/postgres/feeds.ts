@@ -11,8 +11,8 @@
  * What it puts is right all the same: under new numbers there is nothing, and `on conflict` finds what is committed
  * whether the statement sees it or not. What it deletes is not: it would pass over result 41, which leaves at once when
  * the ring is small, or over row 7, and they would stay. So the row of a feed has a version, which every commit raises.
- * Where that is more than one above what the statement saw when it began, it has deleted nothing, and a second one makes
- * up for it, which begins when the row is held and so sees what all before have committed. Only who waited pays for it.
+ * Where that is more than one above what the statement saw when it began, it has deleted nothing, and a second one, which
+ * begins when the row is held and so sees what all before have committed, makes up for it. Only who waited pays for it.
  *
  * The other form, to lock first and write then, costs everybody a second round trip: measured on one machine, 1.6 times
  * the time of a commit in a caller's transaction.
@@ -28,6 +28,7 @@ import type {
   FeedCapabilities, FeedCommit, FeedPage, FeedPageRead, FeedsRequest, FeedSnapshotRead, FeedStore, FeedSummary, NewFeed,
 } from '../../feeds/contract.js'
 import type { FeedState } from '../../feeds/result.js'
+import { feedExhausted } from '../../feeds/ring.js'
 import { Calls } from './calls.js'
 import { translatedDatabase, translatedExecutor } from './database.js'
 import { PostgresLiveResults, PostgresResultLog } from './feed-log.js'
@@ -146,9 +147,7 @@ export class PostgresFeedStore implements FeedStore<SqlExecutor> {
   #refused(commit: FeedCommit, [row]: readonly SqlRow[]): undefined {
     const state = toStateIfAny(row)
     if (state === undefined || state.configHash !== commit.configHash || !isExhausted(state, commit)) return
-    throw new WaybillError('RANGE_EXHAUSTED', 'the feed has given its last number: reset it', {
-      details: { feed: commit.feed, sequence: state.sequence.toString() },
-    })
+    throw feedExhausted(commit.feed)
   }
 
   async #openSnapshot(feed: string, pageSize: number): Promise<PostgresFeedSnapshot> {
