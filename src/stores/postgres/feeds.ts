@@ -14,8 +14,7 @@
  * Where that is more than one above what the statement saw when it began, it has deleted nothing, and a second one, which
  * begins when the row is held and so sees what all before have committed, makes up for it. Only who waited pays for it.
  *
- * The other form, to lock first and write then, costs everybody a second round trip: measured on one machine, 1.6 times
- * the time of a commit in a caller's transaction.
+ * The other form, to lock first and write then, costs everybody a second round trip.
  *
  * At stricter isolations nothing is unseen that could be waited for: the database aborts who waited.
  *
