@@ -245,6 +245,11 @@ test('a reader that takes nothing is cut off; one that waits for news is not, an
   expect([await reader.piece(), await reader.piece()]).toEqual([':\n\n', ':\n\n'])
   await feed.commit([add('a')])
   await reader.until('result')
+  const waiting = reader.next()
+  // Its heartbeat has been asked for, and behind it nothing but news can come.
+  await vi.waitFor(() => expect(reader.parser.comments).toBeGreaterThan(0))
+  await reader.leave()
+  expect([await waiting, handler.connections]).toEqual([undefined, 0])
 })
 
 test('any number of streams that wait cost one look; a slow one catches up from the log', async () => {
