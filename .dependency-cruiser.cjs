@@ -4,7 +4,7 @@ const NOUNS = '(?:outbox|journal|feeds|dead-letters|inbox)'
 // A contract is its contract.ts with the nouns it speaks of.
 const CONTRACT_FILES = [
   'checkpoints', 'contract', 'conflicts', 'cursor', 'event', 'fenced-offsets', 'message', 'message-id', 'offset-store', 'parts',
-  'progress', 'publisher-record', 'result', 'slots',
+  'progress', 'publisher-record', 'result', 'ring', 'slots',
 ]
 const CONTRACT = `^src/${NOUNS}/(?:${CONTRACT_FILES.join('|')})\\.ts$`
 const ADAPTERS = 'drivers|transports|telemetry'

@@ -3,6 +3,7 @@ import type { Clock } from './core/environment.js'
 import { DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
 import { assertDuration } from './core/validate.js'
 import type { Store } from './store.js'
+import { MemoryFeedStore } from './stores/memory/feeds.js'
 import { MemoryJournalStore } from './stores/memory/journal.js'
 import { MemoryOffsets, MemoryOffsetStore, SharedOffsets } from './stores/memory/offsets.js'
 import { MemoryOutboxStore } from './stores/memory/outbox.js'
@@ -28,6 +29,7 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
   const journal = new MemoryJournalStore(outbox, clock)
   const progress = new MemoryProgressStore(clock)
   const offsets = new MemoryOffsets()
+  const feeds = new MemoryFeedStore(outbox)
   return {
     name: 'memory',
     dialect: 'memory',
@@ -36,12 +38,14 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
     progress,
     offsets: (name) => offsets.open(name),
     savedOffsets: offsets,
+    feeds,
     bind: (handle) => handle,
     transaction: (work) => outbox.transaction(work),
     migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => '',
     close: async () => {
       offsets.close()
+      await feeds.close()
       await journal.close()
       await progress.close()
       await outbox.close()

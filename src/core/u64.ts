@@ -25,3 +25,16 @@ export function assertU64(field: string, value: unknown): bigint {
 export function clampToAssigned(value: bigint): bigint {
   return value > MAX_ASSIGNED ? MAX_ASSIGNED : value
 }
+
+/**
+ * A u64 as databases keep it, whose integers are signed: in the same order, from −2⁶³ for 0 to 2⁶³−1 for the last. Not
+ * its bits, which would put the upper half in front.
+ */
+export function orderedI64(value: bigint): bigint {
+  return value - 2n ** 63n
+}
+
+/** Back from `orderedI64`. */
+export function fromOrderedI64(stored: bigint): bigint {
+  return stored + 2n ** 63n
+}

@@ -97,7 +97,7 @@ export interface FeedStore<Tx = unknown> {
   /** What is stored of the feed now, or undefined. */
   state(feed: string): Promise<FeedState | undefined>
 
-  /** The state, and what is kept behind a number, both of one moment; undefined where there is no feed [feed-page-*]. */
+  /** The state and what is kept behind a number, both of one moment; undefined where there is no feed [feed-page-*]. */
   page(request: FeedPageRead): Promise<FeedPage | undefined>
 
   /**

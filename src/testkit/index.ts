@@ -1,5 +1,12 @@
 /** `waybill/testkit`: check your own store or transport, and test what you build on one. */
 export { faultyOutboxStore, type Fault, type FaultPlan, type FaultyMethod } from './faulty-outbox-store.js'
+export {
+  feedCases, feedStoreSuite, liveResultsCases, liveResultsSuite, openedLiveResults, openedResultLog, resultLogCases,
+  resultLogSuite,
+} from './feed-suite/index.js'
+export type {
+  FeedSuiteOptions, LiveResultsSuiteOptions, OpenedFeeds, OpenedLiveResults, OpenedResultLog, ResultLogSuiteOptions,
+} from './feed-suite/options.js'
 export { HistoryChecker } from './history/checker.js'
 export type {
   EndEvent, FaultEvent, FinalEvent, HistoryEvent, ProducerEvent, ReceiverEvent, RelayEvent,

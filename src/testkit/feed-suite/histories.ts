@@ -1,0 +1,4 @@
+/** `feed-history-*`. */
+import type { FeedCase } from './case.js'
+
+export const historyCases: readonly FeedCase[] = []
