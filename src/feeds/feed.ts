@@ -45,14 +45,17 @@ export interface CommitResult {
 export class Feed<Tx> implements FeedReader {
   /** As it was given. */
   readonly name: string
+  /** By which stores know it: the name, with the scope in front where it has one. */
+  readonly key: string
   readonly store: FeedStore<Tx>
+  readonly codec: Codec
   protected readonly settings: FeedSettings
-  protected readonly codec: Codec
   readonly #now: Clock
   readonly #onNews: OnNews
 
   constructor({ store, codec, now = systemClock, onNews = never }: FeedPorts<Tx>, settings: FeedSettings) {
     this.name = settings.name
+    this.key = settings.key
     this.store = store
     this.settings = settings
     this.codec = codec
