@@ -7,6 +7,8 @@ import { jsonCodec } from './core/codec.js'
 import { assertName } from './core/validate.js'
 import { feedSettings, type FeedOptions } from './feeds/feed-options.js'
 import { feedTopic } from './feeds/feed-topic.js'
+import { Subscriber } from './feeds/subscriber.js'
+import type { SubscriberOptions } from './feeds/subscriber-options.js'
 import { TransactionFeed } from './feeds/transaction-feed.js'
 import type { JournalStore } from './journal/contract.js'
 import { Journal, type JournalOutbox, type OnAppend } from './journal/journal.js'
@@ -97,6 +99,11 @@ class Shared {
     if (this.#listening !== undefined || this.#store.listen === undefined) return
     this.#listening = new AbortController()
     this.#store.listen((topic) => this.hub.wake(topic === '' ? undefined : topic), this.#listening.signal)
+  }
+
+  onNews(topic: string, listener: () => void): () => void {
+    this.listen()
+    return this.hub.subscribe(topic, listener)
   }
 
   async close(): Promise<void> {
@@ -261,10 +268,29 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     const topic = feedTopic(settings.key)
     return new TransactionFeed({
       store: store.feeds, codec, bind: this.#bind(), onCommit: (tx) => this.#tell(tx, [topic]),
+      onNews: (listener) => this.#shared.onNews(topic, listener),
     }, settings)
   }
 
-  /** Ends what the store opened. Stop relays and publishers first. */
+  /**
+   * Follows feeds, of this store or others. Nothing runs before `start`, `runOnce` or `drain`. In a scoped view, ids are
+   * the scope's own.
+   * @throws VALIDATION naming the option; CONFIG_INVALID when the store keeps no checkpoints, or naming in
+   *   `details.rule` what cannot go together.
+   * @example
+   * const subscriber = waybill.subscriber({ id: 'cache', feeds: [open], onResult: async ({ changes }) => apply(changes) })
+   * await subscriber.start()
+   */
+  subscriber(options: SubscriberOptions): Subscriber {
+    const { name, checkpoints } = this.#options.store
+    const kept = options.checkpoints ?? checkpoints
+    if (kept === undefined) throw new WaybillError('CONFIG_INVALID', `the ${name} store keeps no checkpoints`)
+    return new Subscriber({
+      checkpoints: kept, scope: this.#scope, wake: this.#shared.hub, onStart: () => this.#shared.listen(),
+    }, options)
+  }
+
+  /** Ends what the store opened. Stop relays, publishers and subscribers first. */
   async close(): Promise<void> {
     await this.#shared.close()
   }

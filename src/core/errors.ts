@@ -15,6 +15,7 @@ export type WaybillErrorCode =
   | 'DELIVERY_FAILED'
   | 'DRIVER_MISSING'
   | 'EPOCH_CHANGED'
+  | 'FEED_GAP'
   | 'FEED_OVERRUN'
   | 'LANE_MISMATCH'
   | 'NOT_IN_TRANSACTION'

@@ -50,6 +50,7 @@ export interface Checkpoint {
   readonly feed: string
   /** Every result up to it is behind the subscriber. */
   readonly sequence: bigint
+  /** Empty, as the hash is: the feed was not there yet, and is read from its first result on when it comes. */
   readonly incarnation: string
   readonly configHash: string
 }

@@ -1,0 +1,166 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { jsonCodec } from '../../src/core/codec.js'
+import { feedSettings } from '../../src/feeds/feed-options.js'
+import type { FeedHandler } from '../../src/feeds/http-handler.js'
+import { toNodeListener } from '../../src/feeds/node-listener.js'
+import { SoloFeed } from '../../src/feeds/solo-feed.js'
+import { WakeHub } from '../../src/runner/wake.js'
+import { chromiumMissing, startChromium } from '../support/chromium.js'
+import { fakeFeedStore } from './fake-feed-store.js'
+import { FOLLOW_PAGE } from './follow-page.js'
+
+const missing = chromiumMissing()
+if (missing !== undefined) console.warn(`No browser follows a feed: ${missing}`)
+
+interface Seen {
+  readonly opens: number
+  readonly errors: number
+  readonly resets: readonly string[]
+  readonly snapshots: number
+  readonly sequences: readonly string[]
+  readonly last: string
+}
+
+const RETRY_MS = 30
+
+/** The page and the feed, under one port over all restarts. */
+class Site {
+  readonly feed: SoloFeed
+  readonly #sockets = new Set<Socket>()
+  #server: Server | undefined
+  #handler: FeedHandler | undefined
+  #port = 0
+
+  constructor(capacity: number) {
+    const hub = new WakeHub()
+    this.feed = new SoloFeed({
+      store: fakeFeedStore(), codec: jsonCodec, onCommit: () => hub.wake('f'), onNews: (listener) => hub.subscribe('f', listener),
+    }, feedSettings({ name: 'orders', capacity, key: ({ id }: { id: number }) => id }, undefined))
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/`
+  }
+
+  async start(): Promise<void> {
+    const handler = this.feed.handler({ retryMs: RETRY_MS })
+    this.#handler = handler
+    const server = createServer(toNodeListener((request) => (
+      new URL(request.url).pathname === '/feed' ? handler(request)
+        : new Response(FOLLOW_PAGE, { headers: { 'content-type': 'text/html' } }))))
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    this.#server = server.listen(this.#port, '127.0.0.1')
+    await once(server, 'listening')
+    this.#port = (server.address() as AddressInfo).port
+  }
+
+  /** As a network does: resets, wherever in an event that is. */
+  breakConnections(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  async stop({ gently }: { gently: boolean }): Promise<void> {
+    const server = this.#server!
+    const closed = new Promise((resolve) => { server.close(resolve) })
+    if (!gently) this.breakConnections()
+    await this.#handler!.close()
+    server.closeAllConnections()
+    await closed
+    expect(this.#handler!.connections).toBe(0)
+  }
+
+  async update(from: number, to: number): Promise<void> {
+    for (let number = from; number <= to; number += 1) {
+      await this.feed.commit(number % 5 === 0 ? [{ op: 'delete', key: number % 7 }]
+        : [{ op: 'update', after: { id: number % 7, total: number, text: 'x'.repeat(number % 300) } }])
+    }
+  }
+
+  async rows(): Promise<[string, unknown][]> {
+    const rows: [string, unknown][] = []
+    for await (const { signature, value } of (await this.feed.snapshot())!.rows) rows.push([String(signature), value])
+    return rows.toSorted()
+  }
+
+  /** Resolves when the page has what the feed has, by the feed's last number. */
+  async settled(page: Page): Promise<Seen> {
+    const { incarnation, sequence } = (await this.feed.state())!
+    await page.waitForFunction(`seen.last === '${incarnation}:${sequence}'`)
+    const rows = await page.evaluate<[string, unknown][]>('[...rows]')
+    expect(rows.toSorted()).toEqual(await this.rows())
+    return await page.evaluate<Seen>('seen')
+  }
+}
+
+// reason: there may be no browser; WAYBILL_CI requires one.
+describe.skipIf(missing !== undefined)('a browser follows a feed [skipped without Chromium]', () => {
+  let browser: Browser
+
+  beforeAll(async () => {
+    browser = await startChromium()
+  })
+  afterAll(() => browser?.close())
+
+  async function openPage(site: Site): Promise<Page> {
+    const page = await browser.newPage()
+    await page.goto(site.url)
+    await page.waitForFunction('seen.snapshots === 1')
+    return page
+  }
+
+  test('through broken connections and restarts of the server, each result once, without another snapshot', async () => {
+    const site = new Site(1_000)
+    await site.update(1, 20)
+    await site.start()
+    const page = await openPage(site)
+    for (let round = 0; round < 6; round += 1) {
+      const from = 21 + round * 40
+      const { opens } = await page.evaluate<Seen>('seen')
+      const writing = site.update(from, from + 38)
+      if (round % 2 === 0) site.breakConnections()
+      else {
+        await site.stop({ gently: round === 1 })
+        await writing
+        await site.start()
+      }
+      await writing
+      await page.waitForFunction(`seen.opens > ${opens}`)
+      await site.update(from + 39, from + 39)
+      await site.settled(page)
+    }
+    const seen = await site.settled(page)
+    expect(seen.sequences).toEqual(Array.from({ length: 240 }, (_, index) => String(index + 21)))
+    expect([seen.snapshots, seen.resets, seen.opens >= 7, seen.errors >= 6]).toEqual([1, [], true, true])
+    await page.close()
+    await site.stop({ gently: true })
+  })
+
+  test('away for longer than results are kept, and the feed begun anew: told so, and all rows again', async () => {
+    const site = new Site(10)
+    await site.update(1, 20)
+    await site.start()
+    const page = await openPage(site)
+    await site.update(21, 21)
+    await site.settled(page)
+    await site.stop({ gently: false })
+    await site.update(22, 60)
+    await site.start()
+    await page.waitForFunction('seen.snapshots === 2')
+    await site.update(61, 61)
+    expect(await site.settled(page)).toMatchObject({ resets: ['evicted'], sequences: ['21', '61'] })
+    await site.feed.reset()
+    await site.update(1, 3)
+    await page.waitForFunction('seen.snapshots === 3')
+    await site.update(4, 4)
+    expect((await site.settled(page)).resets).toEqual(['evicted', 'reset'])
+    await page.close()
+    await site.stop({ gently: true })
+  })
+})
