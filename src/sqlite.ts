@@ -9,6 +9,7 @@ import type { Store, SyncStore } from './store.js'
 import { SqliteCheckpointStore } from './stores/sqlite/checkpoints.js'
 import { openSqlite } from './stores/sqlite/database.js'
 import { diagnoseSqlite } from './stores/sqlite/diagnosis.js'
+import { SqliteFeedStore } from './stores/sqlite/feeds.js'
 import { SqliteJournalStore } from './stores/sqlite/journal.js'
 import { SqliteOffsetLedger, SqliteSavedOffsets } from './stores/sqlite/offsets.js'
 import { SqliteOutboxStore } from './stores/sqlite/outbox.js'
@@ -55,6 +56,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
   const journal = new SqliteJournalStore(database)
   const progress = new SqliteProgressStore(database)
   const checkpoints = new SqliteCheckpointStore(database)
+  const feeds = new SqliteFeedStore(database)
   return {
     name: 'sqlite',
     dialect: 'sqlite',
@@ -64,6 +66,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
     checkpoints,
     savedOffsets: new SqliteSavedOffsets(database),
     offsets: (name) => new FencedOffsets(name, new SqliteOffsetLedger(database, name)),
+    feeds,
     bind: (handle) => driver.executor(handle),
     sync: {
       bind: (handle) => driver.executorSync(handle),
@@ -79,6 +82,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
       await journal.close()
       await progress.close()
       await checkpoints.close()
+      await feeds.close()
       await outbox.close()
     },
   }

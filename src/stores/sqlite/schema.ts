@@ -20,6 +20,7 @@ import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { migrationChecksum, type Migration } from '../../sql/migrations.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
 import { checkpointTables } from './schema-checkpoints.js'
+import { feedTables } from './schema-feeds.js'
 import { journalTables } from './schema-journal.js'
 import { offsetTables } from './schema-offsets.js'
 import { progressTables } from './schema-progress.js'
@@ -47,7 +48,8 @@ export function migrations(prefix: string): readonly Migration[] {
     {
       version: 2, name: 'journal',
       statements: [
-        ...journalTables(t, prefix), ...progressTables(t, prefix), ...offsetTables(t), ...checkpointTables(t, prefix),
+        ...journalTables(t, prefix), ...progressTables(t, prefix), ...offsetTables(t), ...feedTables(t, prefix),
+        ...checkpointTables(t, prefix),
       ],
     },
   ]
