@@ -32,7 +32,7 @@ const POLL_MS = 20
 type Shop = ReturnType<typeof openShop>
 
 function openShop(path: string): ReturnType<typeof createWaybill> {
-  return createWaybill({ store: sqlite({ path }) as Store })
+  return createWaybill({ store: sqlite({ path }) })
 }
 
 /**

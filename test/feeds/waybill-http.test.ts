@@ -82,7 +82,7 @@ describe('on memory', () => handlerTests(() => memory()))
 describe('on SQLite', () => {
   const folder = temporaryFolder()
   afterAll(() => folder.remove())
-  handlerTests(() => sqlite({ path: join(folder.path, 'shop.db') }) as Store)
+  handlerTests(() => sqlite({ path: join(folder.path, 'shop.db') }))
 })
 
 // reason: there is no server and none could be started; the run's first lines say why
