@@ -21,9 +21,7 @@ import type { FeedHandlerOptions } from './http-options.js'
 import type { FeedState } from './result.js'
 import { openSnapshot, type FeedSnapshot } from './snapshot.js'
 
-export type {
-  AfterOptions, FeedChanges, FeedGap, FeedMissing, FeedPlace, FeedReader, FeedResults,
-} from './feed-reader.js'
+export type { AfterOptions, FeedChanges, FeedPlace } from './feed-reader.js'
 
 export interface FeedPorts<Tx> {
   readonly store: FeedStore<Tx>

@@ -32,7 +32,8 @@ const POLL_MS = 20
 type Shop = ReturnType<typeof openShop>
 
 function openShop(path: string): ReturnType<typeof createWaybill> {
-  return createWaybill({ store: sqlite({ path }) })
+  const store: Store = sqlite({ path })
+  return createWaybill({ store })
 }
 
 /**
