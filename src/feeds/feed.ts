@@ -22,9 +22,7 @@ import type { FeedState } from './result.js'
 import { openSnapshot, type FeedSnapshot } from './snapshot.js'
 import { writeSteps } from './write-steps.js'
 
-export type {
-  AfterOptions, FeedChanges, FeedGap, FeedMissing, FeedPlace, FeedReader, FeedResults,
-} from './feed-reader.js'
+export type { AfterOptions, FeedChanges, FeedPlace } from './feed-reader.js'
 
 export interface FeedPorts<Tx> {
   readonly store: FeedStore<Tx>
