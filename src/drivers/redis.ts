@@ -41,9 +41,8 @@ export function redisCommands(client: RedisClient | RedisClusterClient): RedisCo
 
 interface OwnClient extends RedisClient {
   connect(): Promise<unknown>
-  close(): Promise<unknown>
   destroy(): void
-  on(event: 'error', listener: () => void): unknown
+  on(event: 'error' | 'ready', listener: () => void): unknown
   readonly isOpen: boolean
 }
 
@@ -95,7 +94,7 @@ function openClient(url: string): OwnClient {
         wasConnected ? Math.min(2 ** retries * 10, 1_000) : cause),
     },
   })
-  ;(client as unknown as { on(event: 'ready', listener: () => void): unknown }).on('ready', () => { wasConnected = true })
+  client.on('ready', () => { wasConnected = true })
   return client
 }
 

@@ -2,8 +2,8 @@
  * The scripts of subscribers' checkpoints. Keys: state, checkpoints, dead, dead-order.
  *
  * The state is a hash: `owner` is absent when nobody is it, `known` when it was forgotten; `term` stays. Checkpoints
- * are a hash by feed. A dead letter is a field of a hash, by its result, and its number is the score of that in a sorted
- * set: the server's microseconds, or one more than the last, which doubles hold until the year 2255.
+ * are a hash by feed. A dead letter is a field of a hash, by its result, and its number is the score of that in a
+ * sorted set: the server's microseconds, or one more than the last, which doubles hold until the year 2255.
  *
  * The clock is the server's, asked for in the script; a test's is given as ARGV[1].
  */

@@ -4,7 +4,8 @@
  * it is one unit of the append-only file, so a crash leaves all of it or nothing.
  *
  * A server does not undo what a script did before it failed. So each looks at everything first, and then writes what
- * cannot fail.
+ * cannot fail. Its first write is one that takes memory: a server that has none left refuses that, and takes whatever
+ * follows a write that it took.
  */
 import { createHash } from 'node:crypto'
 import { WaybillError } from '../../core/errors.js'
@@ -39,7 +40,9 @@ export class RedisConnection {
   }
 
   /** All keys must be of one hash tag. @throws as `command`. */
-  async run({ text, digest }: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<RedisReply> {
+  async run(
+    { text, digest }: RedisScript, keys: readonly string[], args: readonly RedisArgument[],
+  ): Promise<RedisReply> {
     this.assertOpen()
     const [key = ''] = keys
     const rest = [`${keys.length}`, ...keys, ...args]

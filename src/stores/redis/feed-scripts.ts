@@ -28,9 +28,9 @@ end
 `
 /** incarnation, config hash, capacity. */
 const MAKE = `
-  redis.call('UNLINK', KEYS[2], KEYS[3])
   redis.call('HSET', KEYS[1], 'incarnation', ARGV[1], 'config', ARGV[2], 'capacity', ARGV[3],
     'sequence', '${padded(0n)}', 'first', '${padded(1n)}')
+  redis.call('UNLINK', KEYS[2], KEYS[3])
 `
 
 /** Answers the state, and whether it was made now. */
@@ -64,6 +64,7 @@ if sequence >= string.format('%020d', capacity) then
   local oldest = plus(sequence, 1 - capacity)
   if oldest > first then first = oldest end
 end
+redis.call('HSET', KEYS[1], 'sequence', sequence, 'first', first, 'capacity', ARGV[2])
 if sent > 0 then
   redis.call('ZREMRANGEBYLEX', KEYS[2], '[' .. plus(sequence, 1 - sent), '(' .. plus(sequence, 1))
   for i = 1, sent do redis.call('ZADD', KEYS[2], 0, plus(sequence, i - sent) .. ARGV[6 + i]) end
@@ -73,7 +74,6 @@ local at = 6 + sent
 for i = at + 1, at + 2 * put, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
 at = at + 2 * put
 for i = at + 1, at + gone do redis.call('HDEL', KEYS[3], ARGV[i]) end
-redis.call('HSET', KEYS[1], 'sequence', sequence, 'first', first, 'capacity', ARGV[2])
 return {state[1], state[2], sequence, first, ARGV[2]}`)
 
 /** The first number asked for, limit. Answers the state, and members. */
@@ -86,8 +86,11 @@ return {state, redis.call('ZRANGEBYLEX', KEYS[2], '[' .. from, '(' .. plus(state
 
 /** Key: log. The number, the next one, content. */
 export const APPEND = redisScript(`
-redis.call('ZREMRANGEBYLEX', KEYS[1], '[' .. ARGV[1], '(' .. ARGV[2])
-redis.call('ZADD', KEYS[1], 0, ARGV[1] .. ARGV[3])`)
+local before, member = redis.call('ZRANGEBYLEX', KEYS[1], '[' .. ARGV[1], '(' .. ARGV[2]), ARGV[1] .. ARGV[3]
+redis.call('ZADD', KEYS[1], 0, member)
+for _, other in ipairs(before) do
+  if other ~= member then redis.call('ZREM', KEYS[1], other) end
+end`)
 
 /** Key: log. */
 export const LATEST = redisScript(`

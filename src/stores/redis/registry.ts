@@ -36,8 +36,8 @@ export class RedisRegistry {
     const found: T[] = []
     for (let last = after; ;) {
       const names = await this.#names(last, limit)
-      const read1 = await Promise.all(names.map(read))
-      for (const each of read1) if (each !== undefined && found.length < limit) found.push(each)
+      const values = await Promise.all(names.map(read))
+      for (const value of values) if (value !== undefined && found.length < limit) found.push(value)
       last = names.at(-1) ?? last
       if (names.length < limit || found.length >= limit) return found
     }
