@@ -40,7 +40,7 @@ export interface RedisStore {
 /**
  * Over your client or cluster client of `redis` 5 or later, connected by you, or over a URL, for which a client is
  * opened. Feeds are as durable as the server's settings: `appendonly yes`, and `appendfsync always` where the last
- * second counts.
+ * second counts. Tested on Redis 7.0; on Valkey and Garnet nothing is tested.
  * @example
  * const store = redis({ client: await createClient({ url }).connect() })
  * await store.feed('open-orders', { key: (order: Order) => order.id }).commit([{ op: 'add', after: order }])

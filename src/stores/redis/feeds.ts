@@ -1,7 +1,7 @@
 /**
  * Feeds on a server of the Redis protocol. How they are stored: feed-scripts.ts, keys.ts. There is no transaction of
- * the caller's: each call takes effect by itself. A commit is one script, so nothing comes between its parts, and nobody
- * sees half of it.
+ * the caller's: each call takes effect by itself. A commit is one script, so nothing comes between its parts, and
+ * nobody sees half of it.
  *
  * What survives a crash is what the server has written to its append-only file, which is a matter of its settings:
  * `appendonly yes`, and `appendfsync always` if not even the last second may be lost. An answer that was lost leaves
