@@ -18,6 +18,9 @@ import type { FeedSettings } from './feed-options.js'
 import type { FeedState, Result } from './result.js'
 import { openSnapshot, type FeedSnapshot } from './snapshot.js'
 
+/** Of any store. */
+export type AnyFeed = Feed<unknown>
+
 export interface FeedPorts<Tx> {
   readonly store: FeedStore<Tx>
   readonly codec: Codec
