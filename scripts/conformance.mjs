@@ -27,23 +27,28 @@ function runSuites() {
   }
 }
 
-/** A `describe` for each store; the suite's first test names its contract. */
+/** A `describe` for each store; a suite's first test names its contract. */
 function tabulate(report) {
   const contracts = new Map()
   const unread = []
   for (const file of report.testResults.filter(({ name }) => name.endsWith('.conformance.test.ts'))) {
     const name = relative(root, file.name)
-    const contract = file.assertionResults.find(({ meta }) => meta?.contract !== undefined)?.meta.contract
-    if (contract === undefined) {
+    if (!file.assertionResults.some(({ meta }) => meta?.contract !== undefined)) {
       const reason = file.assertionResults[0]?.ancestorTitles.find((title) => title !== '')
       unread.push({ file: name, failed: file.status === 'failed', message: file.message || reason || 'no tests' })
       continue
     }
-    const table = contracts.get(contract) ?? { stores: [], cases: new Map(), notes: [], failures: [] }
-    contracts.set(contract, table)
-    // A file may have tests of its own beside the suite's cases, whose titles begin with an id.
-    const cases = file.assertionResults.filter(({ title }) => /^\S+-\d+ /.test(title))
-    for (const result of cases) addResult(table, name, result)
+    let table
+    for (const result of file.assertionResults) {
+      // Several suites may follow one another in a file, each with its first test in front.
+      const contract = result.meta?.contract
+      if (contract !== undefined) {
+        table = contracts.get(contract) ?? { stores: [], cases: new Map(), notes: [], failures: [] }
+        contracts.set(contract, table)
+      }
+      // A file may have tests of its own beside the suite's cases, whose titles begin with an id.
+      if (table !== undefined && /^\S+-\d+ /.test(result.title)) addResult(table, name, result)
+    }
   }
   return { contracts, unread }
 }

@@ -8,6 +8,7 @@ import { FencedOffsets } from './journal/fenced-offsets.js'
 import type { Store, SyncStore } from './store.js'
 import { openSqlite } from './stores/sqlite/database.js'
 import { diagnoseSqlite } from './stores/sqlite/diagnosis.js'
+import { SqliteFeedStore } from './stores/sqlite/feeds.js'
 import { SqliteJournalStore } from './stores/sqlite/journal.js'
 import { SqliteOffsetLedger, SqliteSavedOffsets } from './stores/sqlite/offsets.js'
 import { SqliteOutboxStore } from './stores/sqlite/outbox.js'
@@ -53,6 +54,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
   })
   const journal = new SqliteJournalStore(database)
   const progress = new SqliteProgressStore(database)
+  const feeds = new SqliteFeedStore(database)
   return {
     name: 'sqlite',
     dialect: 'sqlite',
@@ -61,6 +63,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
     progress,
     savedOffsets: new SqliteSavedOffsets(database),
     offsets: (name) => new FencedOffsets(name, new SqliteOffsetLedger(database, name)),
+    feeds,
     bind: (handle) => driver.executor(handle),
     sync: {
       bind: (handle) => driver.executorSync(handle),
@@ -75,6 +78,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
     close: async () => {
       await journal.close()
       await progress.close()
+      await feeds.close()
       await outbox.close()
     },
   }

@@ -7,7 +7,7 @@ import type { ReceiverSettings } from '../receiver/receiver.js'
 import type { Stage } from '../stage/stage.js'
 import type { RunEvent } from './history/events.js'
 import { PRODUCERS, PUBLISHERS, RECEIVERS } from './plan.js'
-import type { ProducerSettings } from './producer.js'
+import type { ProducerSettings } from '../processes/producing.js'
 import type { PublisherSettings } from './publisher.js'
 
 const PRODUCER = new URL('./producer.js', import.meta.url)

@@ -2,24 +2,23 @@
  * One run of the journal on one store: a quiet part, faults, a calm part, then the producers stop, the publishers
  * finish, everything is stopped, the journal and the progress are read, and the journals of the processes are judged.
  */
-import { seededRandom } from 'waybill/testkit'
 import type { Breakage } from '../faults/breakage.js'
-import { planFaults } from '../faults/schedule.js'
 import { Phases, Throttle } from '../phases.js'
 import type { Sample } from '../processes/child.js'
+import { scheduleOf } from '../run-size.js'
 import { leftSessions } from '../stage/sessions.js'
 import type { Stage } from '../stage/stage.js'
-import { FaultRunner, type FaultKind } from './faults.js'
+import { FaultRunner } from './faults.js'
 import { countEvents, heldStreams, writeFinal } from './final.js'
 import { Fleet } from './fleet.js'
 import { judge, type Judgement } from './judge.js'
-import type { RunSize } from './size.js'
+import type { JournalRunSize } from './size.js'
 
 const DRAIN_WITHIN_MS = 60_000
 
 export interface JournalRunOptions {
   readonly stage: Stage
-  readonly size: RunSize
+  readonly size: JournalRunSize
   readonly seed: number
   /** The journals are here. */
   readonly folder: string
@@ -85,13 +84,7 @@ export class JournalRun {
 
   async #underFaults(): Promise<void> {
     const { size, seed, stage } = this.#options
-    const counts: Partial<Record<FaultKind, number>> = {
-      ...size.faults, ...(stage.server === undefined ? {} : size.serverFaults),
-    }
-    const planned = planFaults<FaultKind>(seededRandom(seed), {
-      durationMs: size.faultsMs, counts, cycleMs: size.cycleMs, burst: size.burst,
-    })
-    await this.#phases.underFaults(size.faultsMs, planned, (fault) => {
+    await this.#phases.underFaults(size.faultsMs, scheduleOf(size, stage, seed), (fault) => {
       this.#faults.begin(fault, (error) => this.#fail(error))
     })
     await this.#faults.breakage.over()

@@ -3,7 +3,7 @@ import type { Total } from '../summary.js'
 import { KILL_POINTS } from './plan.js'
 import { PUBLISHER_RESTARTS } from './summary.js'
 
-const MINIMA = { messages: 60_000, kills: 100, restarts: 6, pauses: 50, lostReplies: 80 } as const
+const MINIMA = { messages: 30_000, kills: 100, restarts: 6, pauses: 50, lostReplies: 80 } as const
 const LEAST_PUBLISHER_RESTARTS = 10
 const AT_EACH_POINT = 5
 

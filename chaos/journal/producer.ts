@@ -10,39 +10,21 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { createWaybill, isWaybillError, type AppendToOptions } from 'waybill'
 import { seededRandom } from 'waybill/testkit'
 import { Journal, now } from '../history/journal.js'
-import { startChild, type ChildSettings } from '../processes/child.js'
-import { failStatement, insertOrder, openPlace, type Place } from '../stage/place.js'
+import { startChild } from '../processes/child.js'
+import { bear, ChangedMind, produceOn, type ProducerCommand, type ProducerSettings } from '../processes/producing.js'
+import { failStatement, insertOrder, openPlace } from '../stage/place.js'
 import { Batches, type Batch, type Draft } from './batches.js'
 import type { RunEvent } from './history/events.js'
 import { LANE, LATE_MS, PRODUCER } from './plan.js'
 
-export interface ProducerSettings extends ChildSettings {
-  readonly name: string
-  readonly folder: string
-  readonly place: Place
-  readonly seed: number
-  /** Events. */
-  readonly perSecond: number
-}
-
-/** Whether there is room for more. */
-interface ProducerCommand {
-  readonly kind: 'go' | 'hold'
-}
-
-const AT_A_TIME = 4
-const MAX_BEHIND_MS = 250
-const AFTER_FAILURE_MS = 20
-const BORNE = /chaos_no_such_table|ECONN|EPIPE|connection|terminat|not queryable/i
-
-/** Thrown on purpose, as any bug or refusal would be. */
-class ChangedMind extends Error {}
-
 const child = startChild<ProducerSettings, ProducerCommand>()
-const { name: producer, folder, place, seed, perSecond } = child.settings
+const { name: producer, folder, place, seed } = child.settings
 const journal = new Journal<RunEvent>(join(folder, `${producer}.jsonl`))
 const random = seededRandom(seed)
 const waybill = createWaybill({ store: openPlace(place, 'chaos-producer') })
+/** Of its own making: it expects numbers that others may have taken. */
+const BORNE = ['SEQUENCE_CONFLICT'] as const
+
 const batches = new Batches(producer, random)
 const counts = { committed: 0, events: 0, aborted: 0, unknown: 0, conflicts: 0, repeats: 0 }
 
@@ -100,44 +82,20 @@ async function produce(tx: string): Promise<number> {
     if (isWaybillError(error, 'SEQUENCE_CONFLICT')) counts.conflicts += 1
     // What is repeated until somebody knows must not be forgotten because the database was down.
     batches.ended(batch, committing || batch.isRepeated)
-    if (isOfThisRun(error)) await wait(AFTER_FAILURE_MS)
-    else throw error
+    await bear(error, BORNE)
   }
   return batch.size
 }
 
-/** What a producer must bear: its own failures, and a database that fails or cannot be reached. */
-function isOfThisRun(error: unknown): boolean {
-  if (error instanceof ChangedMind) return true
-  if (isWaybillError(error)) return error.retryable || ['STORE_FAILED', 'SEQUENCE_CONFLICT'].includes(error.code)
-  return error instanceof Error && BORNE.test(String(error))
-}
-
-let closing = false
-let mayGo = true
-child.onCommand(({ kind }) => { mayGo = kind === 'go' })
-void child.stopped.then(() => { closing = true })
-
-let transactions = 0
-let dueAt = performance.now()
-async function produceOn(): Promise<void> {
-  while (!closing) {
-    transactions += 1
-    const produced = mayGo ? await produce(`${producer}.${transactions}`).catch(bearLook) : 0
-    dueAt = Math.max(dueAt, performance.now() - MAX_BEHIND_MS) + (produced * 1_000) / perSecond
-    const ahead = mayGo ? dueAt - performance.now() : 20
-    if (ahead >= 1) await wait(ahead)
-  }
-}
-
-/** The look before a transaction may fail as one does. */
-async function bearLook(error: unknown): Promise<number> {
-  if (!isOfThisRun(error)) throw error
-  await wait(AFTER_FAILURE_MS)
-  return 0
-}
-
 child.ready(() => counts)
-await Promise.all(Array.from({ length: AT_A_TIME }, produceOn))
+await produceOn(child, async (transaction) => {
+  try {
+    return await produce(`${producer}.${transaction}`)
+  } catch (error) {
+    // The look before a transaction may fail as one does.
+    await bear(error, BORNE)
+    return 0
+  }
+})
 await waybill.close()
 child.end()

@@ -7,7 +7,7 @@ import type { Slot } from '../processes/slot.js'
 import type { ReceiverSettings } from '../receiver/receiver.js'
 import type { Stage } from '../stage/stage.js'
 import { PRODUCERS, RECEIVERS, RELAYS } from './plan.js'
-import type { ProducerSettings } from './producer.js'
+import type { ProducerSettings } from '../processes/producing.js'
 import type { RelaySettings } from './relay.js'
 
 const PRODUCER = new URL('./producer.js', import.meta.url)

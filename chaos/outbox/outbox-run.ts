@@ -5,21 +5,20 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { join } from 'node:path'
 import { createWaybill, type Waybill } from 'waybill'
-import { seededRandom } from 'waybill/testkit'
 import type { Breakage } from '../faults/breakage.js'
-import { planFaults } from '../faults/schedule.js'
 import { Journal, now } from '../history/journal.js'
 import { Phases, Throttle } from '../phases.js'
 import { NAME_HEADER, RECOVERY_MS } from '../plan.js'
 import type { Sample } from '../processes/child.js'
+import { scheduleOf } from '../run-size.js'
 import { leftSessions } from '../stage/sessions.js'
 import type { Stage } from '../stage/stage.js'
 import { countBacklog, countOrders } from './counts.js'
-import { FaultRunner, type FaultKind } from './faults.js'
+import { FaultRunner } from './faults.js'
 import { Fleet } from './fleet.js'
 import { judge, type Judgement } from './judge.js'
 import { LANES } from './plan.js'
-import type { RunSize } from './size.js'
+import type { OutboxRunSize } from './size.js'
 
 const REST_WITHIN_MS = 300_000
 const DRAIN_WITHIN_MS = 60_000
@@ -27,7 +26,7 @@ const PAGE = 1_000
 
 export interface OutboxRunOptions {
   readonly stage: Stage
-  readonly size: RunSize
+  readonly size: OutboxRunSize
   readonly seed: number
   /** The journals are here. */
   readonly folder: string
@@ -100,13 +99,7 @@ export class OutboxRun {
 
   async #underFaults(): Promise<void> {
     const { size, seed, stage } = this.#options
-    const counts: Partial<Record<FaultKind, number>> = {
-      ...size.faults, ...(stage.server === undefined ? {} : size.serverFaults),
-    }
-    const planned = planFaults<FaultKind>(seededRandom(seed), {
-      durationMs: size.faultsMs, counts, cycleMs: size.cycleMs, burst: size.burst,
-    })
-    await this.#phases.underFaults(size.faultsMs, planned, (fault) => {
+    await this.#phases.underFaults(size.faultsMs, scheduleOf(size, stage, seed), (fault) => {
       this.#faults.begin(fault, (error) => this.#fail(error))
     })
     await this.#faults.breakage.over()

@@ -7,28 +7,15 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
-import { createWaybill, isWaybillError, type OutboxMessageDraft } from 'waybill'
+import { createWaybill, type OutboxMessageDraft } from 'waybill'
 import { seededRandom } from 'waybill/testkit'
 import { Journal, now } from '../history/journal.js'
 import { NAME_HEADER, nameIn, POISON_ATTEMPTS } from '../plan.js'
-import { startChild, type ChildSettings } from '../processes/child.js'
-import { failStatement, insertOrder, openPlace, type Place } from '../stage/place.js'
+import { startChild } from '../processes/child.js'
+import { bear, ChangedMind, produceOn, type ProducerCommand, type ProducerSettings } from '../processes/producing.js'
+import { failStatement, insertOrder, openPlace } from '../stage/place.js'
 import { zipf } from '../zipf.js'
 import { LANES, MAX_ATTEMPTS, PRODUCER, TARGET, type Lane } from './plan.js'
-
-export interface ProducerSettings extends ChildSettings {
-  readonly name: string
-  readonly folder: string
-  readonly place: Place
-  readonly seed: number
-  readonly perSecond: number
-}
-
-/** Whether there is room for more. */
-interface ProducerCommand {
-  readonly kind: 'go' | 'hold'
-}
 
 interface Draft {
   readonly draft: OutboxMessageDraft
@@ -36,22 +23,13 @@ interface Draft {
   readonly digest: string
 }
 
-const AT_A_TIME = 4
-const MAX_BEHIND_MS = 250
-const AFTER_FAILURE_MS = 20
-
 const child = startChild<ProducerSettings, ProducerCommand>()
-const { name: producer, folder, place, seed, perSecond } = child.settings
+const { name: producer, folder, place, seed } = child.settings
 const journal = new Journal(join(folder, `${producer}.jsonl`))
 const random = seededRandom(seed)
 const rank = zipf(PRODUCER.keys, PRODUCER.zipf)
 const waybill = createWaybill({ store: openPlace(place, 'chaos-producer'), lanes: LANES })
 const counts = { committed: 0, messages: 0, aborted: 0, unknown: 0 }
-
-const BORNE = /chaos_no_such_table|ECONN|EPIPE|connection|terminat|not queryable/i
-
-/** Thrown on purpose, as any bug or refusal would be. */
-class ChangedMind extends Error {}
 
 function draftOf(tx: string, number: number, lane: Lane): Draft {
   const poisoned = lane === 'mail' && random.next() < PRODUCER.poison
@@ -105,38 +83,15 @@ async function produce(tx: string, lane: Lane): Promise<number> {
   } catch (error) {
     journal.write({ kind: committing ? 'unknown' : 'aborted', at: now(), tx })
     counts[committing ? 'unknown' : 'aborted'] += 1
-    if (isOfThisRun(error)) await wait(AFTER_FAILURE_MS)
-    else throw error
+    await bear(error)
   }
   return size
 }
 
-/** What a producer must bear: its own failures, and a database that fails or cannot be reached. */
-function isOfThisRun(error: unknown): boolean {
-  if (error instanceof ChangedMind) return true
-  if (isWaybillError(error)) return error.retryable || error.code === 'STORE_FAILED'
-  return error instanceof Error && BORNE.test(String(error))
-}
-
-let closing = false
-let mayGo = true
-child.onCommand(({ kind }) => { mayGo = kind === 'go' })
-void child.stopped.then(() => { closing = true })
-
-let transactions = 0
-let dueAt = performance.now()
-async function produceOn(): Promise<void> {
-  while (!closing) {
-    transactions += 1
-    const lane: Lane = random.next() < 0.6 ? 'orders' : 'mail'
-    const produced = mayGo ? await produce(`${lane[0]}${producer}.${transactions}`, lane) : 0
-    dueAt = Math.max(dueAt, performance.now() - MAX_BEHIND_MS) + (produced * 1_000) / perSecond
-    const ahead = mayGo ? dueAt - performance.now() : 20
-    if (ahead >= 1) await wait(ahead)
-  }
-}
-
 child.ready(() => counts)
-await Promise.all(Array.from({ length: AT_A_TIME }, produceOn))
+await produceOn(child, (transaction) => {
+  const lane: Lane = random.next() < 0.6 ? 'orders' : 'mail'
+  return produce(`${lane[0]}${producer}.${transaction}`, lane)
+})
 await waybill.close()
 child.end()

@@ -26,12 +26,16 @@ export const jsonCodec: Codec = {
   },
   decode(bytes) {
     try {
-      return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+      return JSON.parse(asBuffer(bytes).toString())
     } catch (cause) {
       throw new WaybillError('CORRUPT', 'payload is not the JSON its content type says', { cause })
     }
   },
   canonical: (payload) => Buffer.from(canonicalJson(JSON.parse(stringify(payload) ?? 'null'))),
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function stringify(payload: unknown): string | undefined {

@@ -39,6 +39,9 @@ interface Statement {
   readonly stmt?: unknown
   safeIntegers?(on: boolean): unknown
   setReadBigInts?(on: boolean): unknown
+  /** Newer versions of node:sqlite. */
+  setReturnArrays?(on: boolean): unknown
+  columns?(): readonly { readonly name: string }[]
 }
 
 export type BoundStatement = (params: readonly SqlValue[]) => readonly SqlRow[]
@@ -90,7 +93,27 @@ function bind(handle: SqliteHandle, text: string): BoundStatement {
   }
   if (isNode) statement.setReadBigInts?.(true)
   else statement.safeIntegers?.(true)
+  const { columns, setReturnArrays } = statement
+  if (columns !== undefined && setReturnArrays !== undefined) {
+    setReturnArrays.call(statement, true)
+    const toRows = rowsOf(() => columns.call(statement).map(({ name }) => name))
+    return (params) => toRows(statement.all(...parameters(params)) as readonly unknown[][])
+  }
   return (params) => statement.all(...parameters(params)) as readonly SqlRow[]
+}
+
+/**
+ * node:sqlite makes its row objects slowly: an event of twelve columns takes 4.8 µs, as an array from which an object
+ * is made here 3.1. The names are asked for again when a table has got another number of columns.
+ */
+function rowsOf(columnNames: () => readonly string[]): (rows: readonly unknown[][]) => readonly SqlRow[] {
+  let names: readonly string[] = []
+  return (rows) => rows.map((values) => {
+    if (names.length !== values.length) names = columnNames()
+    const row: Record<string, unknown> = {}
+    for (let n = 0; n < names.length; n += 1) row[names[n] as string] = values[n]
+    return row
+  })
 }
 
 function byName(values: readonly SqlValue[]): Readonly<Record<string, SqlValue>> {

@@ -85,9 +85,9 @@ export interface FeedStore<Tx = unknown> {
   open(tx: Tx, feed: NewFeed): Promise<FeedState>
 
   /**
-   * Gives each result the next number, in the order given, logs it, changes the rows, and takes out of the log what is
-   * more than `capacity` [feed-commit-*]. Writes nothing and answers undefined where there is no such feed, or where it
-   * has another config hash [feed-commit-4]. Results may be none: then rows change and the sequence does not
+   * Gives each result the next number, in the order given, logs it, changes the rows, and takes out of the log what
+   * is more than `capacity` [feed-commit-*]. Writes nothing and answers undefined where there is no such feed, or where
+   * it has another config hash [feed-commit-4]. Results may be none: then rows change and the sequence does not
    * [feed-commit-5]. No signature is in `mutations` twice.
    *
    * What an eviction costs depends on how many leave, not on how many are kept.
@@ -97,7 +97,7 @@ export interface FeedStore<Tx = unknown> {
   /** What is stored of the feed now, or undefined. */
   state(feed: string): Promise<FeedState | undefined>
 
-  /** The state and what is kept behind a number, both of one moment; undefined where there is no feed [feed-page-*]. */
+  /** The state, and what is kept behind a number, of one moment; undefined where there is no feed [feed-page-*]. */
   page(request: FeedPageRead): Promise<FeedPage | undefined>
 
   /**

@@ -70,6 +70,8 @@ export interface JournalEvent extends EventPlace {
   readonly createdAt: number
 }
 
+export const NO_TAGS: readonly string[] = Object.freeze([])
+
 /** What `append` answers. */
 export interface AppendResult {
   /** False when this idempotency key was used before for the same content; then these are its events. */

@@ -143,7 +143,8 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
       onError: (error) => report.storeError('settle', error),
       onProgress: () => this.closeIfDone(open),
     })
-    const open = new OpenBatch<Batch, Item>(batch, askedAt, lease, settler)
+    const open: OpenBatch<Batch, Item> = new OpenBatch(batch, askedAt, lease, settler,
+      (ended, failed, thrown) => this.end(open, ended, failed, thrown))
     this.opened.add(open)
     this.held += batch.items.length
     report.claimed(batch.items.length, batch.solo)
@@ -226,8 +227,7 @@ export class Dispatcher<Batch extends PulledBatch<Item>, Item extends RunnerItem
     this.queue.take()
     this.ready -= 1
     this.bufferedBytes -= item.bytes
-    const delivery = new Delivery(item, open.batch.id, now,
-      (ended, failed, thrown) => this.end(open, ended, failed, thrown))
+    const delivery = new Delivery(item, open.batch.id, now, open.onEnd)
     this.inFlight.add(delivery)
     delivery.begin(this.ports.deliver)
   }

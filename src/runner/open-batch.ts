@@ -3,6 +3,7 @@
  * items may be started, the settler that takes their outcomes, and, until the batch is admitted, the items that may
  * start then. Items behind others of their chain are not here: `Chains` has them, of all batches.
  */
+import type { OnEnd } from './delivery.js'
 import type { Lease } from './lease.js'
 import type { PulledBatch, RunnerItem } from './source.js'
 import type { Settler } from './settle.js'
@@ -13,14 +14,16 @@ export class OpenBatch<Batch extends PulledBatch<Item>, Item extends RunnerItem>
   readonly lease: Lease
   readonly settler: Settler<Item>
   readonly hasChains: boolean
+  readonly onEnd: OnEnd<Item>
   isAdmitted = false
   private firsts: Item[] = []
 
-  constructor(batch: Batch, pulledAt: number, lease: Lease, settler: Settler<Item>) {
+  constructor(batch: Batch, pulledAt: number, lease: Lease, settler: Settler<Item>, onEnd: OnEnd<Item>) {
     this.batch = batch
     this.pulledAt = pulledAt
     this.lease = lease
     this.settler = settler
+    this.onEnd = onEnd
     this.hasChains = batch.items.some(({ chain }) => chain !== undefined)
   }
 

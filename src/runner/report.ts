@@ -100,12 +100,15 @@ export class Report {
 
   answered({ item, outcome, ms }: Ended<RunnerItem>, answer: Answer): void {
     const { id, attempt } = item
+    if (answer === 'delivered') {
+      this.totals.delivered += 1
+      // What happens most is made into an event only for those who listen.
+      if (this.listeners.has('delivered')) this.emit('delivered', { id, attempt, ms })
+      return
+    }
     const error = 'error' in outcome ? outcome.error : undefined
     const retryInMs = 'retryInMs' in outcome ? outcome.retryInMs : undefined
     switch (answer) {
-      case 'delivered':
-        this.totals.delivered += 1
-        return this.emit('delivered', { id, attempt, ms })
       case 'requeued':
         this.totals.requeued += 1
         return this.emit('requeued', { id, attempt, error: error ?? '', retryInMs: retryInMs ?? 0 })

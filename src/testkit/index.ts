@@ -4,6 +4,7 @@ export {
   feedCases, feedStoreSuite, liveResultsCases, liveResultsSuite, openedLiveResults, openedResultLog, resultLogCases,
   resultLogSuite,
 } from './feed-suite/index.js'
+export { feedHistories, type FeedHistoriesOptions } from './feed-suite/histories.js'
 export type {
   FeedSuiteOptions, LiveResultsSuiteOptions, OpenedFeeds, OpenedLiveResults, OpenedResultLog, ResultLogSuiteOptions,
 } from './feed-suite/options.js'

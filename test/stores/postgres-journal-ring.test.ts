@@ -1,34 +1,20 @@
 /** The ring of leaves (schema-journal-ring.ts) under pruning: what is truncated, what is deleted, and who is in the way. */
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { PruneResult } from '../../src/journal/contract.js'
-import { postgres } from '../../src/postgres.js'
-import { createWaybill } from '../../src/waybill.js'
-import { dropSchema, freshSchema, postgresUrl } from '../support/postgres-outbox.js'
+import { eachWithPostgresJournal, overPool, type PostgresJournal } from '../support/postgres-journal.js'
+import { postgresUrl } from '../support/postgres-schemas.js'
 
 const SPAN = 2 ** 20
 
-function overPool(pool: pg.Pool, schema: string) {
-  return createWaybill({ store: postgres({ pool, schema }) })
-}
-
 let schema: string
 let pool: pg.Pool
-let waybill: ReturnType<typeof overPool>
+let waybill: PostgresJournal['waybill']
 
 // reason: there may be no PostgreSQL for this platform; WAYBILL_CI requires one.
 describe.skipIf(postgresUrl === null)('PostgreSQL, a ring of leaves [skipped without a server]', () => {
-  beforeEach(async () => {
-    schema = freshSchema()
-    pool = new pg.Pool({ connectionString: postgresUrl ?? '', max: 4 })
-    waybill = overPool(pool, schema)
-    await waybill.migrate()
-  })
-
-  afterEach(async () => {
-    await waybill.close()
-    await pool.end()
-    await dropSchema(schema)
+  eachWithPostgresJournal((journal) => {
+    ;({ schema, pool, waybill } = journal)
   })
 
   /** The next position is this one. */

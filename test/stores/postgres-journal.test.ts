@@ -1,34 +1,20 @@
 /** What only PostgreSQL can do to an append: isolation, rights, the last number, plans made while tables were empty. */
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { MAX_ASSIGNED } from '../../src/core/u64.js'
-import { postgres } from '../../src/postgres.js'
-import { createWaybill } from '../../src/waybill.js'
-import { dropSchema, freshSchema, postgresUrl } from '../support/postgres-outbox.js'
+import { eachWithPostgresJournal, overPool, type PostgresJournal } from '../support/postgres-journal.js'
+import { postgresUrl } from '../support/postgres-schemas.js'
 
 const draft = (stream = 's'): { stream: string; type: string; payload: unknown } => ({ stream, type: 't', payload: 1 })
 
-function overPool(pool: pg.Pool, schema: string) {
-  return createWaybill({ store: postgres({ pool, schema }) })
-}
-
 let schema: string
 let pool: pg.Pool
-let waybill: ReturnType<typeof overPool>
+let waybill: PostgresJournal['waybill']
 
 // reason: there may be no PostgreSQL for this platform; WAYBILL_CI requires one.
 describe.skipIf(postgresUrl === null)('PostgreSQL, appends [skipped without a server]', () => {
-  beforeEach(async () => {
-    schema = freshSchema()
-    pool = new pg.Pool({ connectionString: postgresUrl ?? '', max: 4 })
-    waybill = overPool(pool, schema)
-    await waybill.migrate()
-  })
-
-  afterEach(async () => {
-    await waybill.close()
-    await pool.end()
-    await dropSchema(schema)
+  eachWithPostgresJournal((journal) => {
+    ;({ schema, pool, waybill } = journal)
   })
 
   test('a stream that has been given its last number refuses, singly and in a batch, and the transaction goes on', async () => {

@@ -1,8 +1,9 @@
 /** From rows to events, and to what a page says of itself. Drivers give bigints as text or number; both are read. */
+import { NO_HEADERS } from '../../core/content.js'
 import { WaybillError } from '../../core/errors.js'
 import type { ScopeId } from '../../core/scope.js'
 import type { SqlRow } from '../../core/sql.js'
-import type { JournalEvent } from '../../journal/event.js'
+import { NO_TAGS, type JournalEvent } from '../../journal/event.js'
 import { formatMessageId } from '../../outbox/message-id.js'
 
 export interface PageState {
@@ -31,15 +32,12 @@ export function toEvent(tag: string, row: SqlRow): JournalEvent {
     payload: bytes(row['payload']),
     contentType: String(row['content_type']),
     manifest: optionalText(row['manifest']),
-    tags: row['tags'] === '[]' ? NO_TAGS : JSON.parse(String(row['tags'])) as string[],
-    headers: row['headers'] === '{}' ? NO_HEADERS : JSON.parse(String(row['headers'])) as Record<string, string>,
+    tags: row['tags'] === null ? NO_TAGS : JSON.parse(String(row['tags'])) as string[],
+    headers: row['headers'] === null ? NO_HEADERS : JSON.parse(String(row['headers'])) as Record<string, string>,
     writerId: optionalText(row['writer_id']),
     createdAt: Number(row['created_at']),
   }
 }
-
-const NO_TAGS: readonly string[] = Object.freeze([])
-const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
 
 const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 

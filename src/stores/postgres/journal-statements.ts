@@ -119,7 +119,9 @@ const TEXT = {
   read: `select * from {schema}.journal_read($1, $2, $3::bigint, $4::bigint, $5::boolean, $6::integer)`,
 
   get: `
-    select * from {schema}.journal_event
+    select position, scope, stream, sequence, type, manifest, writer_id, content_type, nullif(headers, '{}') as headers,
+      nullif(tags, '[]') as tags, created_at, payload
+    from {schema}.journal_event
     where position = any ($1::bigint[]) and ($2::text is null or scope = $2)`,
 
   streamsOfAll: `${STREAMS} and (scope, stream) > ($1, $2) order by scope, stream limit $5::bigint`,

@@ -76,9 +76,10 @@ create type journal_entry as (
   content_type text, headers text, tags text, created_at bigint, payload bytea
 )`
 
+/** Headers and tags are null where there are none: most have none, and no text is made for them. */
 const COLUMNS = `null::text, null::bigint, null::text, null::text,
-      e.position, e.scope, e.stream, e.sequence, e.type, e.manifest, e.writer_id, e.content_type, e.headers, e.tags,
-      e.created_at, e.payload`
+      e.position, e.scope, e.stream, e.sequence, e.type, e.manifest, e.writer_id, e.content_type,
+      nullif(e.headers, '{}'), nullif(e.tags, '[]'), e.created_at, e.payload`
 
 const IS_WANTED = `(p_scope is null or e.scope = p_scope) and (p_streams is null or e.stream = any (p_streams))
         and (p_slots is null or (p_slots >> e.slot) & 1 = 1)`

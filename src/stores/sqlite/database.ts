@@ -41,6 +41,13 @@ export interface SqliteDatabaseOptions {
   readonly now?: Clock | undefined
 }
 
+export interface SqliteReading<T> {
+  readonly query: SqliteQuery
+  readonly first: T
+  /** May be called again. */
+  close(): void
+}
+
 const WAIT_INSIDE_MS = 2
 const MAX_PAUSE_MS = 25
 
@@ -58,6 +65,8 @@ export class SqliteDatabase implements SqlDatabase {
   readonly #turns = new Turns()
   #writer: SqliteConnection | undefined
   #reader: SqliteConnection | undefined
+  /** Each closes one. */
+  readonly #readings = new Set<() => void>()
   #closed = false
 
   constructor(options: SqliteDatabaseOptions) {
@@ -102,6 +111,29 @@ export class SqliteDatabase implements SqlDatabase {
         return work(query)
       } finally {
         rollback(query)
+      }
+    })
+  }
+
+  /**
+   * A connection of its own that goes on seeing what `first` sees, whatever is committed meanwhile, until it is closed.
+   * As long as it is open, what is committed stays in the write-ahead log, which grows by it.
+   */
+  async reading<T>(first: (query: SqliteQuery) => T): Promise<SqliteReading<T>> {
+    return this.#patiently(() => {
+      const connection = this.#connect((query) => {
+        query('pragma query_only = 1')
+        query('begin')
+      })
+      const close = (): void => {
+        if (this.#readings.delete(close)) connection.close()
+      }
+      this.#readings.add(close)
+      try {
+        return { query: connection.query, first: first(connection.query), close }
+      } catch (error) {
+        close()
+        throw error
       }
     })
   }
@@ -166,6 +198,7 @@ export class SqliteDatabase implements SqlDatabase {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    for (const closeReading of this.#readings) closeReading()
     const end = await this.#turns.take(this.#busyTimeoutMs).catch(() => undefined)
     this.#writer?.close()
     this.#reader?.close()

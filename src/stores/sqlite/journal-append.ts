@@ -19,10 +19,9 @@ import { formatMessageId } from '../../outbox/message-id.js'
 import type { WaybillError } from '../../core/errors.js'
 import type { AssignedNumbers } from './outbox-insert.js'
 import { toBytes } from './outbox-rows.js'
+import { batchTexts, inBatches } from './row-batches.js'
 import type { Tables } from './tables.js'
 
-/** Rows per INSERT, as in enqueue.ts. */
-const BATCHES = [8, 1] as const
 const COLUMNS = 12
 
 export type AppendStatements = ReturnType<typeof appendStatements>
@@ -42,11 +41,11 @@ returning stream, last`,
     lasts: `select j.value as stream, s.last from json_each(?1) j
 left join ${t.journal_stream} s on s.scope = ?2 and s.stream = j.value`,
     // The first row names its number, the others follow it.
-    insertEvents: new Map<number, string>(BATCHES.map((rows) => [rows, `insert into ${t.journal_event} (position, scope,
+    insertEvents: batchTexts((rows) => `insert into ${t.journal_event} (position, scope,
   stream, sequence, slot, created_at, writer_id, type, manifest, content_type, headers, tags, payload)
 values (max(coalesce((select seq from sqlite_sequence where name = ?1), 0), ?2) + 1, ${placeholders(3)})
 ${Array.from({ length: rows - 1 }, (_, row) => `, (null, ${placeholders(3 + COLUMNS * (row + 1))})`).join('')}
-returning position`] as const)),
+returning position`),
     insertTags: `insert into ${t.journal_tag} (tag, position)
 select j.value ->> 0, j.value ->> 1 from json_each(?1) j`,
     insertKey: `insert into ${t.journal_key} (scope, writer_id, key, digest, places, created_at)
@@ -158,14 +157,6 @@ function json(rows: readonly (readonly (string | bigint | null | undefined)[])[]
   const cell = (value: string | bigint | null | undefined): string =>
     (typeof value === 'bigint' ? String(value) : JSON.stringify(value ?? null))
   return `[${rows.map((row) => `[${row.map(cell).join(',')}]`).join(',')}]`
-}
-
-function* inBatches<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let from = 0; from < items.length;) {
-    const size = BATCHES.find((rows) => rows <= items.length - from) ?? 1
-    yield items.slice(from, from + size)
-    from += size
-  }
 }
 
 function placeholders(first: number): string {

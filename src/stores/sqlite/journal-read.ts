@@ -1,8 +1,9 @@
 /** Reading the journal: by stream, from a cursor, by id; and which streams there are. */
+import { NO_HEADERS } from '../../core/content.js'
 import type { ScopeId } from '../../core/scope.js'
 import type { SqlRow } from '../../core/sql.js'
 import type { PagesRead, StreamRead, StreamsRead } from '../../journal/contract.js'
-import type { JournalEvent, StreamName, StreamSummary } from '../../journal/event.js'
+import { NO_TAGS, type JournalEvent, type StreamName, type StreamSummary } from '../../journal/event.js'
 import type { SlotMask } from '../../journal/progress.js'
 import { formatMessageId } from '../../outbox/message-id.js'
 import { prefixEnd } from '../../sql/prefix.js'
@@ -10,8 +11,9 @@ import type { SqliteQuery } from '../../sql/sqlite-connection.js'
 import { toBytes } from './outbox-rows.js'
 import type { Tables } from './tables.js'
 
-const EVENT = `e.position, e.scope, e.stream, e.sequence, e.type, e.manifest, e.writer_id, e.content_type, e.headers,
-  e.tags, e.created_at, e.payload`
+/** Headers and tags are null where there are none: most have none, and no text is made for them. */
+const EVENT = `e.position, e.scope, e.stream, e.sequence, e.type, e.manifest, e.writer_id, e.content_type,
+  nullif(e.headers, '{}') as headers, nullif(e.tags, '[]') as tags, e.created_at, e.payload`
 
 /** Scope ?4, streams ?5 as a JSON array, slots ?6. */
 const WANTED = `(?4 is null or e.scope = ?4) and (?5 is null or e.stream in (select value from json_each(?5)))
@@ -106,8 +108,8 @@ function toEvent(tag: string, row: SqlRow): JournalEvent {
     payload: toBytes(row['payload']),
     contentType: String(row['content_type']),
     manifest: typeof row['manifest'] === 'string' ? row['manifest'] : undefined,
-    tags: JSON.parse(String(row['tags'])) as string[],
-    headers: JSON.parse(String(row['headers'])) as Record<string, string>,
+    tags: row['tags'] === null ? NO_TAGS : JSON.parse(String(row['tags'])) as string[],
+    headers: row['headers'] === null ? NO_HEADERS : JSON.parse(String(row['headers'])) as Record<string, string>,
     writerId: typeof row['writer_id'] === 'string' ? row['writer_id'] : undefined,
     createdAt: Number(row['created_at']),
   }

@@ -6,7 +6,8 @@ const TABLES = [
   'meta', 'migration', 'outbox_message', 'outbox_queue', 'outbox_due', 'outbox_claim', 'outbox_claimed',
   'outbox_delivered', 'outbox_dead', 'outbox_redriven', 'outbox_failure', 'outbox_dedupe', 'outbox_key', 'outbox_lane',
   'outbox_pause', 'journal_stream', 'journal_event', 'journal_tag', 'journal_key', 'journal_publisher',
-  'journal_part', 'journal_member', 'journal_hold', 'journal_dead', 'journal_offset_owner', 'journal_offset',
+  'journal_part', 'journal_member', 'journal_hold', 'journal_dead', 'journal_offset_owner', 'journal_offset', 'feed',
+  'feed_result', 'feed_row',
 ] as const
 
 export type TableName = (typeof TABLES)[number]

@@ -28,6 +28,8 @@ export class FeedContext {
   readonly options: ContextOptions
   readonly opened: OpenedFeeds<unknown>
   store: FeedStore
+  /** The other handle is closed then. */
+  isReopened = false
   readonly #transactions = new OpenTransactions()
 
   static async create(options: ContextOptions): Promise<FeedContext> {
@@ -55,6 +57,7 @@ export class FeedContext {
 
   /** As after a restart. */
   async reopen(): Promise<void> {
+    this.isReopened = true
     this.store = await this.opened.reopen?.() ?? assert.fail('it cannot be opened anew')
   }
 
