@@ -3,6 +3,7 @@ import type { Clock } from './core/environment.js'
 import { DEFAULT_RETAIN_DELIVERED_MS } from './core/limits.js'
 import { assertDuration } from './core/validate.js'
 import type { Store } from './store.js'
+import { MemoryCheckpointStore } from './stores/memory/checkpoints.js'
 import { MemoryFeedStore } from './stores/memory/feeds.js'
 import { MemoryJournalStore } from './stores/memory/journal.js'
 import { MemoryOffsets, MemoryOffsetStore, SharedOffsets } from './stores/memory/offsets.js'
@@ -28,6 +29,7 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
   })
   const journal = new MemoryJournalStore(outbox, clock)
   const progress = new MemoryProgressStore(clock)
+  const checkpoints = new MemoryCheckpointStore(clock)
   const offsets = new MemoryOffsets()
   const feeds = new MemoryFeedStore(outbox)
   return {
@@ -36,6 +38,7 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
     outbox,
     journal,
     progress,
+    checkpoints,
     offsets: (name) => offsets.open(name),
     savedOffsets: offsets,
     feeds,
@@ -48,6 +51,7 @@ export function memory(options: MemoryOptions = {}): Store<MemoryTransaction, Me
       await feeds.close()
       await journal.close()
       await progress.close()
+      await checkpoints.close()
       await outbox.close()
     },
   }

@@ -11,7 +11,9 @@ import {
 } from './drivers/postgres-js.js'
 import { FencedOffsets } from './journal/fenced-offsets.js'
 import type { Store } from './store.js'
+import { PostgresCheckpointStore } from './stores/postgres/checkpoints.js'
 import { diagnosePostgres } from './stores/postgres/diagnosis.js'
+import { PostgresFeedStore } from './stores/postgres/feeds.js'
 import { PostgresJournalStore } from './stores/postgres/journal.js'
 import { PostgresOffsets } from './stores/postgres/offsets.js'
 import { PostgresOutboxStore } from './stores/postgres/outbox.js'
@@ -66,12 +68,16 @@ function createStore<Handle>(
   const journal = new PostgresJournalStore(database, { schema, now: options.now })
   const progress = new PostgresProgressStore(database, { schema, now: options.now })
   const offsets = new PostgresOffsets(database, { schema })
+  const feeds = new PostgresFeedStore(database, { schema })
+  const checkpoints = new PostgresCheckpointStore(database, { schema, now: options.now })
   return {
     name: 'postgres',
     dialect: 'postgres',
     outbox,
     journal,
     progress,
+    feeds,
+    checkpoints,
     savedOffsets: offsets,
     offsets: (name) => new FencedOffsets(name, offsets.ledger(name)),
     bind: (handle) => driver.executor(handle),
@@ -82,6 +88,8 @@ function createStore<Handle>(
     listen: (onTopic, signal) => outbox.listen(onTopic, signal),
     diagnose: () => diagnosePostgres(database, { schema }),
     close: async () => {
+      await feeds.close()
+      await checkpoints.close()
       await offsets.close()
       await journal.close()
       await progress.close()

@@ -6,6 +6,7 @@ import { assertDuration } from './core/validate.js'
 import { sqliteDriver, sqliteEngine, type SqliteEngineName, type SqliteHandle } from './drivers/sqlite.js'
 import { FencedOffsets } from './journal/fenced-offsets.js'
 import type { Store, SyncStore } from './store.js'
+import { SqliteCheckpointStore } from './stores/sqlite/checkpoints.js'
 import { openSqlite } from './stores/sqlite/database.js'
 import { diagnoseSqlite } from './stores/sqlite/diagnosis.js'
 import { SqliteFeedStore } from './stores/sqlite/feeds.js'
@@ -55,12 +56,14 @@ export function sqlite(options: SqliteOptions): SqliteStore {
   const journal = new SqliteJournalStore(database)
   const progress = new SqliteProgressStore(database)
   const feeds = new SqliteFeedStore(database)
+  const checkpoints = new SqliteCheckpointStore(database)
   return {
     name: 'sqlite',
     dialect: 'sqlite',
     outbox,
     journal,
     progress,
+    checkpoints,
     savedOffsets: new SqliteSavedOffsets(database),
     offsets: (name) => new FencedOffsets(name, new SqliteOffsetLedger(database, name)),
     feeds,
@@ -79,6 +82,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
       await journal.close()
       await progress.close()
       await feeds.close()
+      await checkpoints.close()
       await outbox.close()
     },
   }

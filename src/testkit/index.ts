@@ -1,4 +1,8 @@
 /** `waybill/testkit`: check your own store or transport, and test what you build on one. */
+export { checkpointCases, checkpointStoreSuite } from './checkpoint-suite/index.js'
+export type {
+  CheckpointSuiteOptions, OpenCheckpointSettings, OpenedCheckpoints,
+} from './checkpoint-suite/options.js'
 export { faultyOutboxStore, type Fault, type FaultPlan, type FaultyMethod } from './faulty-outbox-store.js'
 export {
   feedCases, feedStoreSuite, liveResultsCases, liveResultsSuite, openedLiveResults, openedResultLog, resultLogCases,

@@ -10,6 +10,7 @@ import { orderingHeld, type LaneOrderings } from '../../outbox/contract.js'
 import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
 import { migrationChecksum, pendingMigrations, type Migration } from '../../sql/migrations.js'
+import { FEED_TABLES } from './schema-feeds.js'
 import { JOURNAL_PRUNE_ENTRY_FUNCTIONS, JOURNAL_PRUNE_FUNCTIONS } from './schema-journal-prune.js'
 import { JOURNAL_REMOVE_ENTRY_FUNCTIONS, JOURNAL_REMOVE_FUNCTIONS } from './schema-journal-remove.js'
 import { JOURNAL_ENTRY_FUNCTIONS, JOURNAL_FUNCTIONS, JOURNAL_TABLES } from './schema-journal.js'
@@ -73,7 +74,7 @@ const MIGRATIONS: readonly Migration[] = [
     version: 2, name: 'journal',
     statements: [
       JOURNAL_TABLES, ...JOURNAL_FUNCTIONS, ...JOURNAL_REMOVE_FUNCTIONS, ...JOURNAL_PRUNE_FUNCTIONS,
-      PROGRESS_TABLES, OFFSET_TABLES,
+      PROGRESS_TABLES, OFFSET_TABLES, FEED_TABLES,
     ],
   },
 ]

@@ -19,6 +19,7 @@ import { newTag } from '../../core/environment.js'
 import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { migrationChecksum, type Migration } from '../../sql/migrations.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
+import { checkpointTables } from './schema-checkpoints.js'
 import { feedTables } from './schema-feeds.js'
 import { journalTables } from './schema-journal.js'
 import { offsetTables } from './schema-offsets.js'
@@ -48,6 +49,7 @@ export function migrations(prefix: string): readonly Migration[] {
       version: 2, name: 'journal',
       statements: [
         ...journalTables(t, prefix), ...progressTables(t, prefix), ...offsetTables(t), ...feedTables(t, prefix),
+        ...checkpointTables(t, prefix),
       ],
     },
   ]

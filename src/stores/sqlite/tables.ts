@@ -7,7 +7,7 @@ const TABLES = [
   'outbox_delivered', 'outbox_dead', 'outbox_redriven', 'outbox_failure', 'outbox_dedupe', 'outbox_key', 'outbox_lane',
   'outbox_pause', 'journal_stream', 'journal_event', 'journal_tag', 'journal_key', 'journal_publisher',
   'journal_part', 'journal_member', 'journal_hold', 'journal_dead', 'journal_offset_owner', 'journal_offset', 'feed',
-  'feed_result', 'feed_row',
+  'feed_result', 'feed_row', 'feed_subscriber', 'feed_checkpoint', 'feed_dead',
 ] as const
 
 export type TableName = (typeof TABLES)[number]
