@@ -137,6 +137,10 @@ export class SubscriberContext {
         ...handlers,
       } as SubscriberOptions)
     }, mortal)
+    for (const name of ['failed', 'gap', 'requeued'] as const) {
+      // After this turn, when what the event tells has had its effect.
+      made.subscriber.on(name, () => void setImmediate(() => this.#look()))
+    }
     this.#processes.push(made)
     return made
   }
@@ -167,7 +171,7 @@ export class SubscriberContext {
     return this.store.checkpoints.deadLetters({ subscriber: ID, after: 0n, limit: 1_000 })
   }
 
-  /** Resolves when the condition holds after some call of a handler. */
+  /** Resolves when the condition holds after some call of a handler, or when a subscriber told of a failure. */
   until(condition: () => boolean): Promise<void> {
     if (condition()) return Promise.resolve()
     return new Promise((resolve) => this.#watchers.push({ condition, resolve }))
