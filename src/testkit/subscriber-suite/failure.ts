@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { jsonCodec } from '../../core/codec.js'
 import { permanentError, throttledError } from '../../core/transport.js'
+import type { FeedStore } from '../../feeds/contract.js'
 import { decodeResult } from '../../feeds/frame.js'
 import type { SubscriberCase } from './case.js'
-import { FEED, NEVER, signal } from './context.js'
+import { FEED, NEVER, signal, withMethod } from './context.js'
 
 export const failureCases: readonly SubscriberCase[] = [
   {
@@ -136,5 +137,34 @@ export const failureCases: readonly SubscriberCase[] = [
       assert.deepEqual([each.calls, aborted?.aborted], [['orders:1', 'orders:1', 'orders:2'], true])
     },
   },
+  {
+    id: 'fail-8', title: 'a page that was asked for before a result failed, and comes after it, overtakes nothing',
+    async run(context) {
+      const { promise: asked, resolve: ask } = signal()
+      const { promise: mayCome, resolve: come } = signal()
+      let isHeld = false
+      const feeds = withMethod(context.store.feeds, 'page', (page): FeedStore['page'] => async (request) => {
+        if (request.after !== 1n || isHeld) return page(request)
+        isHeld = true
+        ask()
+        await mayCome
+        return page(request)
+      })
+      const names = await context.commit(3)
+      const each = context.process({
+        start: 'earliest', batch: 1,
+        onResult: async ({ sequence }, { attempt }) => {
+          if (sequence !== 1n || attempt > 1) return
+          await asked
+          throw new Error('not yet')
+        },
+      }, { feeds })
+      const failed = each.told('requeued')
+      await each.subscriber.start()
+      await failed
+      come()
+      await context.until(() => each.calls.includes('orders:3'))
+      assert.deepEqual(each.calls, ['orders:1', ...names])
+    },
+  },
 ]
-
