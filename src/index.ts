@@ -19,6 +19,28 @@ export {
 } from './core/transport.js'
 
 export type {
+  Checkpoint, CheckpointStore, DeadResult, DeadResultDraft, DeadResultsRequest, SaveCheckpoints, SubscribersRequest,
+  SubscriberState, TakeSubscriber,
+} from './feeds/checkpoints.js'
+export type { ChangeDraft, RowDraft, RowIdentity } from './feeds/changes.js'
+export type {
+  FeedCapabilities, FeedCommit, FeedPage, FeedPageRead, FeedSnapshotRead, FeedsRequest, FeedStore, FeedSummary,
+  LiveResults, LiveRow, LogEntry, NewFeed, ResultLog, RowMutation,
+} from './feeds/contract.js'
+export type { CommitResult, Feed } from './feeds/feed.js'
+export type { FeedOptions } from './feeds/feed-options.js'
+export type {
+  AfterOptions, FeedChanges, FeedGap, FeedMissing, FeedPlace, FeedReader, FeedResults,
+} from './feeds/feed-reader.js'
+export type { FeedHandler } from './feeds/http-handler.js'
+export type { FeedHandlerOptions } from './feeds/http-options.js'
+export { toNodeListener } from './feeds/node-listener.js'
+export type { Change, ChangeOp, FeedRow, FeedState, Result } from './feeds/result.js'
+export { configHash, rowSignature } from './feeds/signature.js'
+export type { FeedSnapshot } from './feeds/snapshot.js'
+export type { TransactionFeed } from './feeds/transaction-feed.js'
+
+export type {
   AgedEvents, JournalCapabilities, JournalFilter, JournalPage, JournalStore, PagesRead, PartRead, PruneRequest,
   PruneResult, StorePage, StreamRead, StreamsRead,
 } from './journal/contract.js'

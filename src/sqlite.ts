@@ -55,8 +55,8 @@ export function sqlite(options: SqliteOptions): SqliteStore {
   })
   const journal = new SqliteJournalStore(database)
   const progress = new SqliteProgressStore(database)
-  const feeds = new SqliteFeedStore(database)
   const checkpoints = new SqliteCheckpointStore(database)
+  const feeds = new SqliteFeedStore(database)
   return {
     name: 'sqlite',
     dialect: 'sqlite',
@@ -81,8 +81,8 @@ export function sqlite(options: SqliteOptions): SqliteStore {
     close: async () => {
       await journal.close()
       await progress.close()
-      await feeds.close()
       await checkpoints.close()
+      await feeds.close()
       await outbox.close()
     },
   }

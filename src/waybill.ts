@@ -101,6 +101,11 @@ class Shared {
     this.#store.listen((topic) => this.hub.wake(topic === '' ? undefined : topic), this.#listening.signal)
   }
 
+  onNews(topic: string, listener: () => void): () => void {
+    this.listen()
+    return this.hub.subscribe(topic, listener)
+  }
+
   async close(): Promise<void> {
     this.#listening?.abort()
     await this.announcer.settled()
@@ -263,6 +268,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     const topic = feedTopic(settings.key)
     return new TransactionFeed({
       store: store.feeds, codec, bind: this.#bind(), onCommit: (tx) => this.#tell(tx, [topic]),
+      onNews: (listener) => this.#shared.onNews(topic, listener),
     }, settings)
   }
 

@@ -5,6 +5,7 @@ import { failureOf, stackOf, usageError } from './cli-error.js'
 import { deadCommand } from './commands/dead.js'
 import { demoCommand } from './commands/demo.js'
 import { doctorCommand } from './commands/doctor.js'
+import { feedCommand } from './commands/feed.js'
 import { initCommand } from './commands/init.js'
 import { journalCommand } from './commands/journal.js'
 import { listCommand } from './commands/list.js'
@@ -22,7 +23,7 @@ const COMMANDS: readonly (readonly [name: string, create: (context: Context) => 
   ['demo', demoCommand], ['init', initCommand], ['migrate', migrateCommand], ['relay', relayCommand],
   ['list', listCommand], ['show', showCommand], ['stats', statsCommand], ['dead', deadCommand],
   ['purge', purgeCommand], ['pause', pauseCommand], ['resume', resumeCommand], ['doctor', doctorCommand],
-  ['journal', journalCommand],
+  ['journal', journalCommand], ['feed', feedCommand],
 ]
 
 /** `argv` without the program's name. Never rejects. */

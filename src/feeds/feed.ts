@@ -13,10 +13,15 @@ import { assertU64, type U64 } from '../core/u64.js'
 import { assertInteger } from '../core/validate.js'
 import { encodeChanges, encodeRow, type ChangeDraft, type EncodedCommit, type RowDraft } from './changes.js'
 import type { FeedStore } from './contract.js'
+import type { AfterOptions, FeedChanges, FeedReader } from './feed-reader.js'
 import { decodeResult } from './frame.js'
 import type { FeedSettings } from './feed-options.js'
-import type { FeedState, Result } from './result.js'
+import { createFeedHandler, type FeedHandler } from './http-handler.js'
+import type { FeedHandlerOptions } from './http-options.js'
+import type { FeedState } from './result.js'
 import { openSnapshot, type FeedSnapshot } from './snapshot.js'
+
+export type { AfterOptions, FeedChanges, FeedPlace } from './feed-reader.js'
 
 /** Of any store. */
 export type AnyFeed = Feed<unknown>
@@ -25,7 +30,11 @@ export interface FeedPorts<Tx> {
   readonly store: FeedStore<Tx>
   readonly codec: Codec
   readonly now?: Clock | undefined
+  /** Calls back when there may be news, until the returned function is called. Default never: who follows polls. */
+  readonly onNews?: OnNews | undefined
 }
+
+type OnNews = (listener: () => void) => () => void
 
 export interface CommitResult {
   /** False when there was nothing but `noop`. */
@@ -34,45 +43,7 @@ export interface CommitResult {
   readonly sequence: bigint | undefined
 }
 
-export interface AfterOptions {
-  /** 1…1,000. Default 1,000. */
-  readonly limit?: number | undefined
-  /** Of the feed when the sequence was read. A feed that was reset since then answers a gap. Default: not compared. */
-  readonly incarnation?: string | undefined
-}
-
-/** What every answer of a feed says of where it is. */
-export interface FeedPlace {
-  readonly incarnation: string
-  readonly configHash: string
-  /** Of the last result; 0 when there was none. */
-  readonly latest: bigint
-}
-
-export interface FeedResults extends FeedPlace {
-  readonly kind: 'results'
-  readonly results: readonly Result[]
-  readonly hasMore: boolean
-}
-
-/** What was asked for is not kept any more. Take a snapshot, or go on at `earliest` without what was between. */
-export interface FeedGap extends FeedPlace {
-  readonly kind: 'gap'
-  /** `evicted`: later results took its place. `reset`: the feed began anew. */
-  readonly reason: 'evicted' | 'reset'
-  readonly requested: bigint
-  /** Of the first result that is kept; `latest + 1` when none is. */
-  readonly earliest: bigint
-}
-
-/** Nobody has committed to the feed yet, or it was deleted. */
-export interface FeedMissing {
-  readonly kind: 'missing'
-}
-
-export type FeedChanges = FeedResults | FeedGap | FeedMissing
-
-export class Feed<Tx> {
+export class Feed<Tx> implements FeedReader {
   /** As it was given. */
   readonly name: string
   /** By which stores know it: the name, with the scope in front where it has one. */
@@ -81,14 +52,16 @@ export class Feed<Tx> {
   readonly codec: Codec
   protected readonly settings: FeedSettings
   readonly #now: Clock
+  readonly #onNews: OnNews
 
-  constructor({ store, codec, now = systemClock }: FeedPorts<Tx>, settings: FeedSettings) {
+  constructor({ store, codec, now = systemClock, onNews = never }: FeedPorts<Tx>, settings: FeedSettings) {
     this.name = settings.name
     this.key = settings.key
     this.store = store
     this.settings = settings
     this.codec = codec
     this.#now = now
+    this.#onNews = onNews
   }
 
   /** Undefined where there is no such feed. */
@@ -126,6 +99,19 @@ export class Feed<Tx> {
    */
   async snapshot(): Promise<FeedSnapshot | undefined> {
     return openSnapshot(this.store, this.settings.key, this.codec)
+  }
+
+  /**
+   * Serves the feed over HTTP: `(request: Request) => Promise<Response>`, as Hono, Bun and Deno take it, and Node
+   * through `toNodeListener`. A browser's `EventSource` gets the rows and then each result, and goes on where it was
+   * after any interruption. Close the handler to end its streams.
+   * @throws VALIDATION naming the option.
+   * @example
+   * const handler = feed.handler({ authorize: (request) => isSignedIn(request) })
+   * http.createServer(toNodeListener(handler)).listen(8080)
+   */
+  handler(options: FeedHandlerOptions = {}): FeedHandler {
+    return createFeedHandler(this, this.#onNews, options)
   }
 
   protected encode(results: readonly (readonly ChangeDraft[])[]): EncodedCommit {
@@ -181,6 +167,7 @@ export class Feed<Tx> {
 /** Feeds that change under the same configuration as often as this in one commit are being fought over. */
 const MAX_ROUNDS = 3
 const FILL_BATCH = 1_000
+const never: OnNews = () => () => undefined
 
 export function commitResult(state: FeedState): CommitResult {
   return { advanced: true, sequence: state.sequence }
