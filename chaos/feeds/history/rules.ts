@@ -35,7 +35,7 @@ export function judgeRecords(
   }
   let [committed, snapshots] = [0, 0]
   for (const incarnation of records.incarnations.values()) {
-    const results = incarnation.results.filter(({ transaction }) => exists(transaction))
+    const results = committedOf(incarnation)
     committed += results.length
     snapshots += incarnation.snapshots.length
     judgeNumbers(incarnation, results, report)
@@ -65,9 +65,13 @@ function judgeTransactions({ transactions }: Records, report: Report, gap: (text
   return unknown
 }
 
+/** By their numbers. */
+function committedOf({ results }: Incarnation): ResultRecord[] {
+  return results.filter(({ transaction }) => exists(transaction)).sort((a, b) => a.sequence - b.sequence)
+}
+
 /** Dense from 1, and none before one whose transaction had ended before its own began. */
-function judgeNumbers({ feed }: Incarnation, results: ResultRecord[], report: Report): void {
-  results.sort((a, b) => a.sequence - b.sequence)
+function judgeNumbers({ feed }: Incarnation, results: readonly ResultRecord[], report: Report): void {
   results.forEach((record, index) => {
     const before = results[index - 1]
     if (record.sequence === (before?.sequence ?? 0) + 1) return
@@ -125,7 +129,7 @@ function judgeEnd(
 ): void {
   const end = ending.feeds.get(feed)
   if (end === undefined) return report('rows', `${feed} is not there`)
-  const results = records.incarnation(feed, end.incarnation).results.filter(({ transaction }) => exists(transaction))
+  const results = committedOf(records.incarnation(feed, end.incarnation))
   const kept = results.slice(Math.max(0, results.length - (capacities[feed] ?? 0)))
   const isSame = kept.length === end.log.length && end.sequence === results.length
     && kept.every(({ sequence, result, digest }, index) => {
