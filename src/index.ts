@@ -34,18 +34,10 @@ export type {
 } from './feeds/feed-reader.js'
 export type { FeedHandler } from './feeds/http-handler.js'
 export type { FeedHandlerOptions } from './feeds/http-options.js'
-export type { GapReason, GapReport, LostRange } from './feeds/feed-recovery.js'
 export { toNodeListener } from './feeds/node-listener.js'
 export type { Change, ChangeOp, FeedRow, FeedState, Result } from './feeds/result.js'
 export { configHash, rowSignature } from './feeds/signature.js'
 export type { FeedSnapshot } from './feeds/snapshot.js'
-export { Subscriber } from './feeds/subscriber.js'
-export type { SubscriberEventName, SubscriberEvents } from './feeds/subscriber-events.js'
-export type {
-  BatchingOptions, BatchSubscriberOptions, RecoveryPolicy, ResultContext, ResultFailurePolicy, ResultSubscriberOptions,
-  SnapshotContext, SubscriberCommonOptions, SubscriberOptions, SubscriberStart,
-} from './feeds/subscriber-options.js'
-export type { FeedLag, SubscribedFeedStatus, SubscriberLag, SubscriberStatus } from './feeds/subscriber-status.js'
 export type { TransactionFeed } from './feeds/transaction-feed.js'
 
 export type {

@@ -100,5 +100,5 @@ function subscribersOf(own: Store): Promise<readonly SubscriberState[]> {
 
 function storesOf({ feeds, checkpoints }: Store): { feeds: FeedStore; checkpoints: CheckpointStore } {
   if (feeds === undefined || checkpoints === undefined) throw new Error('this store has no feeds')
-  return { feeds: feeds as FeedStore, checkpoints }
+  return { feeds: feeds, checkpoints }
 }

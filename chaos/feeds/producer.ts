@@ -73,12 +73,12 @@ async function commitAll(handle: unknown, tx: string): Promise<number> {
 async function renew(handle: unknown, tx: string, removes: boolean): Promise<number> {
   const name = RENEWED[random.integer(0, RENEWED.length - 1)] ?? RENEWED[0]
   const feed = feedOf(name)
-  if (removes) await feed.delete(handle as never)
+  if (removes) await feed.delete(handle)
   else {
-    const { incarnation } = await feed.reset(handle as never)
+    const { incarnation } = await feed.reset(handle)
     const rows = Array.from({ length: random.integer(0, PRODUCER.mostBootstrapped) }, (_, number): RowChange => (
       [`row-${number + 1}`, `${tx}:${number}`]))
-    await feed.bootstrap(handle as never, rows.map(([key, value]) => (
+    await feed.bootstrap(handle, rows.map(([key, value]) => (
       { key, value: { key, value: value ?? '', result: tx } satisfies Row })))
     journal.write({ kind: 'began', at: now(), tx, feed: name, incarnation, rows })
     await clearRows(place, handle, name)

@@ -184,6 +184,13 @@ test('a fault explains what comes again, and what is begun late', () => {
   expect(late.counts.staleDeliveries).toBe(1)
 })
 
+test('results of a batch do not overtake each other, refused or not', () => {
+  const both = [1, 2].map((number) => [number, `r${number}`, digestOfChanges(changesOf(number))] as const)
+  const verdict = judge(...TWO, ...OWNED, received(30, 1, { accepted: false, results: both }),
+    received(40, 1, { results: both }), ...finished(2))
+  expect(rulesOf(verdict)).toEqual([])
+})
+
 test('a refused delivery is not done', () => {
   const verdict = judge(...TWO, ...OWNED, received(30, 1, { accepted: false }), received(40, 2), ...finished(2))
   expect(rulesOf(verdict)).toEqual(['lost', 'skipped'])

@@ -57,12 +57,12 @@ export class Followers {
       if (isNew || follower.current === undefined || place.highest === 0) follower.current = incarnation
       else this.late.push({ incarnation, by: event })
     }
-    for (const sequence of sequences) {
-      if (sequence > place.highest) this.#overtake(place, sequence, event)
-      place.highest = Math.max(place.highest, sequence)
+    sequences.forEach((sequence, index) => {
       // Those of a batch are handled together, in this order.
+      if (sequence > place.highest) this.#overtake(place, sequence, event, sequences.slice(0, index))
+      place.highest = Math.max(place.highest, sequence)
       if (event.accepted) cover(place, sequence, sequence)
-    }
+    })
   }
 
   snapshot(event: ReceivedEvent, { incarnation, sequence }: StoredPlace): void {
@@ -111,9 +111,11 @@ export class Followers {
     }
   }
 
-  #overtake({ next, known, overtaken }: Place, sequence: number, by: ReceivedEvent): void {
+  #overtake(
+    { next, known, overtaken }: Place, sequence: number, by: ReceivedEvent, together: readonly number[],
+  ): void {
     for (let before = next; before < sequence; before += 1) {
-      if (!known.has(before) && !overtaken.has(before)) overtaken.set(before, by)
+      if (!known.has(before) && !overtaken.has(before) && !together.includes(before)) overtaken.set(before, by)
     }
   }
 
