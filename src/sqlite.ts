@@ -36,7 +36,7 @@ export interface SqliteOptions {
   readonly now?: Clock
 }
 
-/** A store whose transactions return at once: `enqueueSync` and `appendSync` work inside them. */
+/** A store whose transactions return at once: `enqueueSync`, `appendSync` and `commitSync` work inside them. */
 export type SqliteStore = Store<SqliteHandle, SqlExecutor> & { readonly sync: SyncStore<SqliteHandle> }
 
 /**
@@ -72,6 +72,11 @@ export function sqlite(options: SqliteOptions): SqliteStore {
       bind: (handle) => driver.executorSync(handle),
       enqueueMany: (tx, messages) => outbox.enqueueManySync(tx, messages),
       append: (tx, batch) => journal.appendSync(tx, batch),
+      feeds: {
+        open: (tx, feed) => feeds.openSync(tx, feed),
+        commit: (tx, commit) => feeds.commitSync(tx, commit),
+        reset: (tx, feed) => feeds.resetSync(tx, feed),
+      },
     },
     transaction: (work) => outbox.runTransaction((handle) => work(handle as SqliteHandle)),
     migrate: (lanes) => outbox.migrate(lanes),

@@ -5,7 +5,7 @@
 import type { Finding } from './core/diagnosis.js'
 import type { SyncSqlExecutor } from './core/sql.js'
 import type { CheckpointStore } from './feeds/checkpoints.js'
-import type { FeedStore } from './feeds/contract.js'
+import type { FeedStore, SyncFeeds } from './feeds/contract.js'
 import type { JournalStore } from './journal/contract.js'
 import type { AppendResult, NewBatch } from './journal/event.js'
 import type { ProgressStore } from './journal/progress.js'
@@ -51,11 +51,13 @@ export interface Store<Handle = unknown, Tx = unknown> {
   close(): Promise<void>
 }
 
-/** Enqueue and append without awaiting, inside a synchronous transaction. */
+/** Enqueue, append and commit to feeds without awaiting, inside a synchronous transaction. */
 export interface SyncStore<Handle> {
   /** @throws NOT_IN_TRANSACTION. */
   bind(handle: Handle): SyncSqlExecutor
   enqueueMany(tx: SyncSqlExecutor, messages: readonly NewMessage[]): readonly EnqueueResult[]
   /** Where there is a journal. */
   append?(tx: SyncSqlExecutor, batch: NewBatch): AppendResult
+  /** Where there are feeds. */
+  readonly feeds?: SyncFeeds<SyncSqlExecutor> | undefined
 }

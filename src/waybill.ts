@@ -9,6 +9,7 @@ import { feedSettings, type FeedOptions } from './feeds/feed-options.js'
 import { feedTopic } from './feeds/feed-topic.js'
 import { Subscriber } from './feeds/subscriber.js'
 import type { SubscriberOptions } from './feeds/subscriber-options.js'
+import { boundSyncFeeds, SyncFeed } from './feeds/sync-feed.js'
 import { TransactionFeed } from './feeds/transaction-feed.js'
 import type { JournalStore } from './journal/contract.js'
 import { Journal, type JournalOutbox, type OnAppend } from './journal/journal.js'
@@ -55,6 +56,9 @@ type OutboxFor<Tx, Handle, Events extends EventDefinitions, Sync> =
 
 /** And a journal with `appendSync`. */
 type JournalFor<Tx, Handle, Sync> = Sync extends true ? SyncJournal<Tx, Handle> : Journal<Tx, Handle>
+
+/** And feeds with `commitSync`. */
+type FeedFor<Tx, Handle, Sync> = Sync extends true ? SyncFeed<Tx, Handle> : TransactionFeed<Tx, Handle>
 
 /**
  * Ties a store to the transactions of your data layer: the store's own client, or a driver's.
@@ -261,15 +265,20 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
    * const open = waybill.feed('open-orders', { key: (order: Order) => order.id })
    * await waybill.transaction((tx) => open.commit(tx, [{ op: 'add', after: order }]))
    */
-  feed(name: string, options: Omit<FeedOptions, 'name'> = {}): TransactionFeed<Tx, Handle> {
+  feed(name: string, options: Omit<FeedOptions, 'name'> = {}): FeedFor<Tx, Handle, Sync> {
     const { store, codec = jsonCodec } = this.#options
     const settings = feedSettings({ ...options, name }, this.#scope)
     if (store.feeds === undefined) throw new WaybillError('CONFIG_INVALID', `the ${store.name} store has no feeds`)
     const topic = feedTopic(settings.key)
-    return new TransactionFeed({
-      store: store.feeds, codec, bind: this.#bind(), onCommit: (tx) => this.#tell(tx, [topic]),
-      onNews: (listener) => this.#shared.onNews(topic, listener),
-    }, settings)
+    const ports = {
+      store: store.feeds, codec, bind: this.#bind(), onCommit: (tx: Handle | undefined) => this.#tell(tx, [topic]),
+      onNews: (listener: () => void) => this.#shared.onNews(topic, listener),
+    }
+    const sync = store.sync?.feeds
+    const bind = this.#sync()?.bind
+    const feed = sync === undefined || bind === undefined ? new TransactionFeed(ports, settings)
+      : new SyncFeed({ ...ports, sync: boundSyncFeeds(sync, bind) }, settings)
+    return feed as FeedFor<Tx, Handle, Sync>
   }
 
   /**

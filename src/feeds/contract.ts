@@ -75,6 +75,10 @@ export interface RowMutation {
 
 export interface FeedStore<Tx = unknown> {
   readonly capabilities: FeedCapabilities
+  /**
+   * Under the key of a feed, these are its results and its rows [feed-commit-1]: read them, and write them by `commit`
+   * only. Under another key they are by themselves, and no feed [feed-list-3].
+   */
   readonly log: ResultLog<Tx>
   readonly live: LiveResults<Tx>
 
@@ -118,6 +122,13 @@ export interface FeedStore<Tx = unknown> {
 
   /** Later calls throw CLOSED [feed-close-1]. What is shared with the store's other halves stays open. */
   close(): Promise<void>
+}
+
+/** What a commit needs of a feed store, in forms that return at once, for clients whose transactions do. */
+export interface SyncFeeds<Tx> {
+  open(tx: Tx, feed: NewFeed): FeedState
+  commit(tx: Tx, commit: FeedCommit): FeedState | undefined
+  reset(tx: Tx, feed: NewFeed): FeedState
 }
 
 /** What an implementation can do. The suite reads this and exercises what is claimed. */

@@ -20,10 +20,9 @@ import { createFeedHandler, type FeedHandler } from './http-handler.js'
 import type { FeedHandlerOptions } from './http-options.js'
 import type { FeedState } from './result.js'
 import { openSnapshot, type FeedSnapshot } from './snapshot.js'
+import { writeSteps } from './write-steps.js'
 
-export type {
-  AfterOptions, FeedChanges, FeedGap, FeedMissing, FeedPlace, FeedReader, FeedResults,
-} from './feed-reader.js'
+export type { AfterOptions, FeedChanges, FeedPlace } from './feed-reader.js'
 
 export interface FeedPorts<Tx> {
   readonly store: FeedStore<Tx>
@@ -117,26 +116,16 @@ export class Feed<Tx> implements FeedReader {
     return encodeChanges(results, { ...this.settings, codec: this.codec, at: this.#now() })
   }
 
-  protected async write(tx: Tx, { results, mutations }: EncodedCommit): Promise<FeedState> {
-    const { key: feed, configHash, capacity } = this.settings
-    for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const state = await this.store.commit(tx, { feed, configHash, capacity, results, mutations })
-      if (state !== undefined) return state
-      await this.open(tx)
-    }
-    throw new WaybillError('TRANSACTION_ABORTED', `feed '${this.name}' was deleted or reset while it was committed to`,
-      { retryable: true })
-  }
-
   /** @throws CONFIG_CHANGED. */
-  protected async open(tx: Tx): Promise<FeedState> {
-    const { key: feed, configHash, capacity, onConfigChange } = this.settings
-    const fresh = { feed, configHash, capacity, incarnation: randomUUID() }
-    const state = await this.store.open(tx, fresh)
-    if (state.configHash === configHash) return state
-    if (onConfigChange === 'reset') return this.store.reset(tx, fresh)
-    throw new WaybillError('CONFIG_CHANGED', `feed '${this.name}' holds results of another configuration: reset it, or `
-      + "open it with onConfigChange: 'reset'", { details: { feed: this.name, stored: state.configHash, configHash } })
+  protected async write(tx: Tx, commit: EncodedCommit): Promise<FeedState> {
+    const steps = writeSteps(this.settings, commit)
+    let next = steps.next()
+    while (next.done !== true) {
+      const { value: call } = next
+      next = steps.next(await (call.kind === 'commit' ? this.store.commit(tx, call.commit)
+        : this.store[call.kind](tx, call.feed)))
+    }
+    return next.value
   }
 
   protected async fill(tx: Tx, rows: Iterable<RowDraft> | AsyncIterable<RowDraft>): Promise<number> {
@@ -163,8 +152,6 @@ export class Feed<Tx> implements FeedReader {
   }
 }
 
-/** Feeds that change under the same configuration as often as this in one commit are being fought over. */
-const MAX_ROUNDS = 3
 const FILL_BATCH = 1_000
 const never: OnNews = () => () => undefined
 

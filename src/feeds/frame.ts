@@ -10,7 +10,7 @@
 import type { Codec } from '../core/codec.js'
 import { decodePayload } from '../core/content.js'
 import { WaybillError } from '../core/errors.js'
-import { assertU64 } from '../core/u64.js'
+import { MAX_U64 } from '../core/u64.js'
 import type { Change, ChangeOp, Result } from './result.js'
 
 /** A change whose values are bytes. */
@@ -29,7 +29,8 @@ interface Header {
 }
 
 const NEWLINE = 0x0a
-const OPS: ReadonlySet<string> = new Set<ChangeOp>(['add', 'update', 'delete', 'aggregation', 'noop'])
+const HIGHEST = MAX_U64.toString()
+const OPS: ReadonlySet<unknown> = new Set<ChangeOp>(['add', 'update', 'delete', 'aggregation', 'noop'])
 
 export function encodeFrame(type: string, at: number, changes: readonly EncodedChange[]): Uint8Array {
   const header: Header = {
@@ -47,14 +48,15 @@ export function encodeFrame(type: string, at: number, changes: readonly EncodedC
 
 /** The changes with their values as bytes. @throws CORRUPT. */
 export function readFrame(data: Uint8Array): { readonly header: Header; readonly changes: readonly EncodedChange[] } {
-  const end = data.indexOf(NEWLINE)
-  const header = end < 0 ? undefined : parseHeader(Buffer.from(data.subarray(0, end)).toString())
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const end = bytes.indexOf(NEWLINE)
+  const header = end < 0 ? undefined : parseHeader(bytes.toString('utf8', 0, end))
   if (header === undefined) throw corrupt('it does not begin with what is in it')
   let at = end + 1
   const take = (length: number): Uint8Array | undefined => {
     if (length < 0) return undefined
     at += length
-    return data.subarray(at - length, at)
+    return bytes.subarray(at - length, at)
   }
   const changes = header.changes.map(([op, signature, before, after]): EncodedChange => (
     { op, signature: BigInt(signature), before: take(before), after: take(after) }))
@@ -86,17 +88,13 @@ function parseHeader(text: string): Header | undefined {
 
 function isChange(change: unknown): boolean {
   if (!Array.isArray(change) || change.length !== 4) return false
-  const [op, signature, ...lengths]: unknown[] = change
-  return OPS.has(String(op)) && isU64(signature) && lengths.every((length) => Number.isSafeInteger(length))
+  const [op, signature, before, after]: unknown[] = change
+  return OPS.has(op) && isU64(signature) && Number.isSafeInteger(before) && Number.isSafeInteger(after)
 }
 
+/** Of the same length, digits are in the order of numbers. */
 function isU64(text: unknown): boolean {
-  try {
-    assertU64('signature', typeof text === 'string' && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined)
-    return true
-  } catch {
-    return false
-  }
+  return typeof text === 'string' && /^\d{1,20}$/.test(text) && (text.length < 20 || text <= HIGHEST)
 }
 
 function corrupt(problem: string): WaybillError {

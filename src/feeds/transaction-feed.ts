@@ -13,12 +13,12 @@ export interface TransactionFeedPorts<Tx, Handle> extends FeedPorts<Tx> {
 
 export class TransactionFeed<Tx, Handle = Tx> extends Feed<Tx> {
   readonly #bind: (handle: Handle) => Tx
-  readonly #onCommit: (tx: Handle | undefined) => void
+  protected readonly onCommit: (tx: Handle | undefined) => void
 
   constructor(ports: TransactionFeedPorts<Tx, Handle>, settings: FeedSettings) {
     super(ports, settings)
     this.#bind = ports.bind
-    this.#onCommit = ports.onCommit
+    this.onCommit = ports.onCommit
   }
 
   /**
@@ -40,7 +40,7 @@ export class TransactionFeed<Tx, Handle = Tx> extends Feed<Tx> {
     const bound = this.#bound(tx, 'commit')
     if (commit.results.length === 0) return NOT_ADVANCED
     const state = await this.write(bound, commit)
-    this.#onCommit(tx)
+    this.onCommit(tx)
     return commitResult(state)
   }
 
@@ -49,7 +49,7 @@ export class TransactionFeed<Tx, Handle = Tx> extends Feed<Tx> {
     const commit = this.encode([changes])
     if (commit.results.length === 0) return NOT_ADVANCED
     const state = await this.store.transaction((tx) => this.write(tx, commit))
-    this.#onCommit(undefined)
+    this.onCommit(undefined)
     return commitResult(state)
   }
 

@@ -44,7 +44,7 @@ test('list: names and scopes, how far, what is kept, rows; a page at a time', as
 
 test('snapshot: rows and the sequence they are of, as a table and as JSON lines; whole pages of them', async () => {
   const { stdout } = await cli(['snapshot', 'orders', '--scope', 'tenant-7'])
-  expect(stdout).toMatch(/^ +SIGNATURE +VALUE\n *\d+ +{"id":"a","note":"of tenant 7"}\n1 rows as of 1\n$/)
+  expect(stdout).toMatch(/^ +SIGNATURE +VALUE\n *\d+ +{"id":"a","note":"of tenant 7"}\n1 row as of 1\n$/)
   const found = lines(await cli(['snapshot', 'orders', '--json']))
   expect(found[0]).toMatchObject({ sequence: '6', incarnation: expect.any(String) as string })
   expect(found.at(-1)).toEqual({ end: true, sequence: '6', rows: 6 })

@@ -1,16 +1,16 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { jsonCodec } from '../../src/core/codec.js'
-import { feedSettings } from '../../src/feeds/feed-options.js'
 import type { FeedHandler } from '../../src/feeds/http-handler.js'
 import { toNodeListener } from '../../src/feeds/node-listener.js'
-import { SoloFeed } from '../../src/feeds/solo-feed.js'
-import { WakeHub } from '../../src/runner/wake.js'
+import { sqlite } from '../../src/sqlite.js'
+import type { Store } from '../../src/store.js'
+import { createWaybill } from '../../src/waybill.js'
+import { temporaryFolder } from '../cli/program.js'
 import { chromiumMissing, startChromium } from '../support/chromium.js'
-import { fakeFeedStore } from './fake-feed-store.js'
 import { FOLLOW_PAGE } from './follow-page.js'
 
 const missing = chromiumMissing()
@@ -27,19 +27,57 @@ interface Seen {
 
 const RETRY_MS = 30
 
-/** The page and the feed, under one port over all restarts. */
+const POLL_MS = 20
+
+type Shop = ReturnType<typeof openShop>
+
+function openShop(path: string): ReturnType<typeof createWaybill> {
+  const store: Store = sqlite({ path })
+  return createWaybill({ store })
+}
+
+/**
+ * The page and the feed, under one port over all restarts. The server opens the database anew each time; the producer
+ * has a connection of its own, so that only polls tell the server of commits.
+ */
 class Site {
-  readonly feed: SoloFeed
+  readonly #folder = temporaryFolder()
+  readonly #capacity: number
+  readonly #producer = openShop(this.#path)
   readonly #sockets = new Set<Socket>()
+  #shop: Shop | undefined
   #server: Server | undefined
   #handler: FeedHandler | undefined
   #port = 0
 
   constructor(capacity: number) {
-    const hub = new WakeHub()
-    this.feed = new SoloFeed({
-      store: fakeFeedStore(), codec: jsonCodec, onCommit: () => hub.wake('f'), onNews: (listener) => hub.subscribe('f', listener),
-    }, feedSettings({ name: 'orders', capacity, key: ({ id }: { id: number }) => id }, undefined))
+    this.#capacity = capacity
+  }
+
+  get #path(): string {
+    return join(this.#folder.path, 'shop.db')
+  }
+
+  get feed(): ReturnType<Shop['feed']> {
+    return this.#feedOf(this.#producer)
+  }
+
+  #feedOf(shop: Shop): ReturnType<Shop['feed']> {
+    return shop.feed('orders', { capacity: this.#capacity, key: ({ id }: { id: number }) => id })
+  }
+
+  async migrate(): Promise<void> {
+    await this.#producer.migrate()
+  }
+
+  async reset(): Promise<void> {
+    await this.#producer.transaction((tx) => this.feed.reset(tx))
+  }
+
+  async close(): Promise<void> {
+    await this.stop({ gently: true })
+    await this.#producer.close()
+    this.#folder.remove()
   }
 
   get url(): string {
@@ -47,7 +85,8 @@ class Site {
   }
 
   async start(): Promise<void> {
-    const handler = this.feed.handler({ retryMs: RETRY_MS })
+    this.#shop = openShop(this.#path)
+    const handler = this.#feedOf(this.#shop).handler({ retryMs: RETRY_MS, pollMaxMs: POLL_MS })
     this.#handler = handler
     const server = createServer(toNodeListener((request) => (
       new URL(request.url).pathname === '/feed' ? handler(request)
@@ -74,11 +113,12 @@ class Site {
     server.closeAllConnections()
     await closed
     expect(this.#handler!.connections).toBe(0)
+    await this.#shop!.close()
   }
 
   async update(from: number, to: number): Promise<void> {
     for (let number = from; number <= to; number += 1) {
-      await this.feed.commit(number % 5 === 0 ? [{ op: 'delete', key: number % 7 }]
+      await this.feed.commitAlone(number % 5 === 0 ? [{ op: 'delete', key: number % 7 }]
         : [{ op: 'update', after: { id: number % 7, total: number, text: 'x'.repeat(number % 300) } }])
     }
   }
@@ -108,6 +148,12 @@ describe.skipIf(missing !== undefined)('a browser follows a feed [skipped withou
   })
   afterAll(() => browser?.close())
 
+  async function openSite(capacity: number): Promise<Site> {
+    const site = new Site(capacity)
+    await site.migrate()
+    return site
+  }
+
   async function openPage(site: Site): Promise<Page> {
     const page = await browser.newPage()
     await page.goto(site.url)
@@ -116,7 +162,7 @@ describe.skipIf(missing !== undefined)('a browser follows a feed [skipped withou
   }
 
   test('through broken connections and restarts of the server, each result once, without another snapshot', async () => {
-    const site = new Site(1_000)
+    const site = await openSite(1_000)
     await site.update(1, 20)
     await site.start()
     const page = await openPage(site)
@@ -139,11 +185,11 @@ describe.skipIf(missing !== undefined)('a browser follows a feed [skipped withou
     expect(seen.sequences).toEqual(Array.from({ length: 240 }, (_, index) => String(index + 21)))
     expect([seen.snapshots, seen.resets, seen.opens >= 7, seen.errors >= 6]).toEqual([1, [], true, true])
     await page.close()
-    await site.stop({ gently: true })
+    await site.close()
   })
 
   test('away for longer than results are kept, and the feed begun anew: told so, and all rows again', async () => {
-    const site = new Site(10)
+    const site = await openSite(10)
     await site.update(1, 20)
     await site.start()
     const page = await openPage(site)
@@ -155,12 +201,12 @@ describe.skipIf(missing !== undefined)('a browser follows a feed [skipped withou
     await page.waitForFunction('seen.snapshots === 2')
     await site.update(61, 61)
     expect(await site.settled(page)).toMatchObject({ resets: ['evicted'], sequences: ['21', '61'] })
-    await site.feed.reset()
+    await site.reset()
     await site.update(1, 3)
     await page.waitForFunction('seen.snapshots === 3')
     await site.update(4, 4)
     expect((await site.settled(page)).resets).toEqual(['evicted', 'reset'])
     await page.close()
-    await site.stop({ gently: true })
+    await site.close()
   })
 })

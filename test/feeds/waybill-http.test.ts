@@ -1,10 +1,13 @@
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { memory } from '../../src/memory.js'
+import { sqlite } from '../../src/sqlite.js'
 import { postgres } from '../../src/postgres.js'
 import type { FeedHandler } from '../../src/feeds/http-handler.js'
 import type { Store } from '../../src/store.js'
 import { createWaybill } from '../../src/waybill.js'
+import { temporaryFolder } from '../cli/program.js'
 import { dropSchema, freshSchema, postgresUrl } from '../support/postgres-outbox.js'
 import { EventReader } from './event-reader.js'
 
@@ -75,6 +78,12 @@ function handlerTests(open: () => Store): void {
 }
 
 describe('on memory', () => handlerTests(() => memory()))
+
+describe('on SQLite', () => {
+  const folder = temporaryFolder()
+  afterAll(() => folder.remove())
+  handlerTests(() => sqlite({ path: join(folder.path, 'shop.db') }))
+})
 
 // reason: there is no server and none could be started; the run's first lines say why
 describe.skipIf(postgresUrl === null)('on PostgreSQL [skipped without a server]', () => {

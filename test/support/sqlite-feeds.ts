@@ -7,6 +7,7 @@ import { SqliteFeedStore } from '../../src/stores/sqlite/feeds.js'
 import { migrate } from '../../src/stores/sqlite/migrate.js'
 import type { OpenedFeeds } from '../../src/testkit/index.js'
 import { temporaryFile } from '../stores/sqlite-support.js'
+import { failingAt } from './failing-executor.js'
 
 /** `open` for the suites. */
 export function openSqliteFeeds(engine: SqliteEngine): () => Promise<OpenedFeeds<SqlExecutor>> {
@@ -55,13 +56,5 @@ export function openSqliteFeeds(engine: SqliteEngine): () => Promise<OpenedFeeds
         file.remove()
       },
     }
-  }
-}
-
-/** Its statement number `failAt` is one that the database refuses. */
-export function failingAt(tx: SqlExecutor, failAt: number): SqlExecutor {
-  let count = 0
-  return {
-    execute: (statement) => tx.execute(++count === failAt ? { text: 'select no_such_column', params: [] } : statement),
   }
 }

@@ -36,7 +36,7 @@ export function feedSnapshotCommand(context: Context): Command {
       if (stopped.aborted) return context.exitWith(EXIT.interrupted)
       const { sequence } = snapshot
       if (output.json) output.document({ end: true, sequence: String(sequence), rows })
-      else output.line(output.styled('dim', `${countText(rows)} rows as of ${sequence}`))
+      else output.line(output.styled('dim', `${countText(rows)} row${rows === 1 ? '' : 's'} as of ${sequence}`))
     }))
   })
 }

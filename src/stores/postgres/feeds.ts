@@ -11,8 +11,9 @@
  * What it puts is right all the same: under new numbers there is nothing, and `on conflict` finds what is committed
  * whether the statement sees it or not. What it deletes is not: it would pass over result 41, which leaves at once when
  * the ring is small, or over row 7, and they would stay. So the row of a feed has a version, which every commit raises.
- * Where that is more than one above what the statement saw when it began, it has deleted nothing, and a second one, which
- * begins when the row is held and so sees what all before have committed, makes up for it. Only who waited pays for it.
+ * Where that is more than one above what the statement saw when it began, it has deleted nothing, and a second one,
+ * which begins when the row is held and so sees what all before have committed, makes up for it. Only who waited pays
+ * for it.
  *
  * The other form, to lock first and write then, costs everybody a second round trip.
  *

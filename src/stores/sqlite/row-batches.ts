@@ -1,6 +1,6 @@
 /** Many rows in few statements: full batches of eight, and the rest one by one, so that two texts are prepared. */
 
-export const ROW_BATCHES = [8, 1] as const
+const ROW_BATCHES = [8, 1] as const
 
 export function* inBatches<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < items.length;) {

@@ -91,7 +91,7 @@ export function draftsOf(letters: readonly DeadResult[]): readonly DeadResultDra
 
 /** What can be written of a name or an error by anybody. */
 export const HOSTILE_TEXTS = [
-  `'; drop table feed_subscriber; --`, `"quoted" \\ {a,b} $1 ?1 \`x\``, 'null', 'NULL', '{}', '{', '}', '}{', '%7B',
-  ' ', '\t\n\r', '\u0001', 'é\u0301 日本 🧾 \u{10ffff}', 'x'.repeat(1_024), 'é'.repeat(512), '%_', '{schema}', '__proto__',
-  'scope:3:a:b:c', ':', 'q1', 'q10', 'q1:state',
+  `'; drop table feed_subscriber; --`, `"quoted" \\ {a,b} $1 ?1 \`x\``, 'null', 'NULL', '{}', '{', '}', '}{',
+  '%7B', ' ', '\t\n\r', '\u0001', 'é\u0301 日本 🧾 \u{10ffff}', 'x'.repeat(1_024), 'é'.repeat(512), '%_', '{schema}',
+  '__proto__', 'scope:3:a:b:c', ':', 'q1', 'q10', 'q1:state',
 ] as const

@@ -92,7 +92,7 @@ export const takeCases: readonly CheckpointCase[] = [
     },
   },
   {
-    id: 'checkpoint-release-1', title: 'who lets go lets another in at once, under a term of its own, and saves no more',
+    id: 'checkpoint-release-1', title: 'who lets go lets another in at once, under a new term, and saves no more',
     async run(context) {
       const { term } = await context.take('a')
       await context.save(term, { checkpoints: [checkpointOf('orders', 1n)] })

@@ -47,6 +47,20 @@ export const openCases: readonly FeedCase[] = [
     },
   },
   {
+    id: 'feed-open-5', title: 'a feed is made with nothing in it, also where its key had a log and rows of their own',
+    async run(context) {
+      const { store } = context
+      await store.transaction(async (tx) => {
+        for (const sequence of [1n, 2n, 99n]) await store.log.append(tx, FEED, sequence, new Uint8Array([1]))
+        await store.live.applyMutations(tx, FEED, [{ signature: 1n, data: new Uint8Array([1]) }])
+      })
+      assert.deepEqual([await store.state(FEED), await context.delete()], [undefined, false])
+      const state = await context.open()
+      assert.deepEqual(placeOf(state), [0, 1])
+      assert.deepEqual(await context.all(), { state, results: [], rows: [] })
+    },
+  },
+  {
     id: 'feed-reset-1', title: 'reset leaves nothing, under a new incarnation; numbers begin anew',
     async run(context) {
       const old = await context.open()

@@ -1,0 +1,82 @@
+/** `waybill/redis`: feeds and checkpoints on a server of the Redis protocol, through `redis` (node-redis). */
+import type { Codec } from './core/codec.js'
+import { jsonCodec } from './core/codec.js'
+import type { Clock } from './core/environment.js'
+import { validationError, WaybillError } from './core/errors.js'
+import { redisCommands, redisCommandsAt, type RedisClient, type RedisClusterClient } from './drivers/redis.js'
+import type { CheckpointStore } from './feeds/checkpoints.js'
+import type { FeedStore } from './feeds/contract.js'
+import { feedSettings, type FeedOptions } from './feeds/feed-options.js'
+import { SoloFeed } from './feeds/solo-feed.js'
+import { assertName } from './core/validate.js'
+import { RedisCheckpointStore } from './stores/redis/checkpoints.js'
+import { RedisFeedStore } from './stores/redis/feeds.js'
+
+export type { RedisClient, RedisClusterClient }
+
+export interface RedisOptions {
+  /** Comes before every key. Default `waybill:`; at most 63 bytes, without braces. */
+  readonly prefix?: string
+  /** Of what is committed. Default JSON. */
+  readonly codec?: Codec
+  /** Replaces the clocks, for tests: the server's, which decides leases, and this process's. */
+  readonly now?: Clock
+}
+
+/** Feeds without transactions: what you write elsewhere is not committed with them. */
+export interface RedisStore {
+  readonly name: 'redis'
+  readonly feeds: FeedStore<undefined>
+  readonly checkpoints: CheckpointStore
+  /**
+   * A result that you keep up to date, with its last changes, for any number of subscribers.
+   * @throws VALIDATION naming the option.
+   */
+  feed(name: string, options?: Omit<FeedOptions, 'name'>): SoloFeed
+  /** Ends the connection that a URL opened; a client that was handed in stays open. Later calls throw CLOSED. */
+  close(): Promise<void>
+}
+
+/**
+ * Over your client or cluster client of `redis` 5 or later, connected by you, or over a URL, for which a client is
+ * opened. Feeds are as durable as the server's settings: `appendonly yes`, and `appendfsync always` where the last
+ * second counts. Tested on Redis 7.0; on Valkey and Garnet nothing is tested.
+ * @example
+ * const store = redis({ client: await createClient({ url }).connect() })
+ * await store.feed('open-orders', { key: (order: Order) => order.id }).commit([{ op: 'add', after: order }])
+ * @throws DRIVER_MISSING naming the command that installs the client; CONFIG_INVALID, VALIDATION.
+ */
+export function redis(options: RedisOptions & { readonly client: RedisClient | RedisClusterClient }): RedisStore
+export function redis(options: RedisOptions & { readonly url: string }): RedisStore
+export function redis(
+  options: RedisOptions & { readonly client?: RedisClient | RedisClusterClient; readonly url?: string },
+): RedisStore {
+  const { codec = jsonCodec, now } = options
+  const prefix = assertName('prefix', options.prefix ?? 'waybill:', 63)
+  if (/[{}]/.test(prefix)) throw validationError('prefix', 'must not contain braces')
+  const commands = openCommands(options)
+  const feeds = new RedisFeedStore(commands, { prefix })
+  const checkpoints = new RedisCheckpointStore(commands, { prefix, now })
+  return {
+    name: 'redis',
+    feeds,
+    checkpoints,
+    feed(name, feedOptions = {}) {
+      const settings = feedSettings({ ...feedOptions, name }, undefined)
+      return new SoloFeed({ store: feeds, codec, now, onCommit: () => undefined }, settings)
+    },
+    async close() {
+      await feeds.close()
+      await checkpoints.close()
+      await commands.close()
+    },
+  }
+}
+
+function openCommands(
+  { client, url }: { readonly client?: RedisClient | RedisClusterClient; readonly url?: string },
+): ReturnType<typeof redisCommands> {
+  if (client !== undefined) return redisCommands(client)
+  if (url !== undefined) return redisCommandsAt(url)
+  throw new WaybillError('CONFIG_INVALID', 'redis() needs a client or a url')
+}
