@@ -100,3 +100,14 @@ export type { Handler, HandlerContext, RelayOptions } from './outbox/relay-optio
 export { REDRIVEN_HEADER } from './outbox/relay-delivery.js'
 export { Relay } from './outbox/relay.js'
 export { ScopedOutboxStore } from './outbox/scoped-store.js'
+export type { AnyFeed } from './feeds/feed.js'
+export type { GapReason, GapReport, LostRange, RecoveryPolicy } from './feeds/feed-recovery.js'
+export type { SubscriberEventName, SubscriberEvents } from './feeds/subscriber-events.js'
+export type {
+  BatchingOptions, BatchSubscriberOptions, ResultContext, ResultFailurePolicy, ResultSubscriberOptions,
+  SnapshotContext, SubscriberOptions, SubscriberStart,
+} from './feeds/subscriber-options.js'
+export { Subscriber } from './feeds/subscriber.js'
+export type {
+  FeedLag, SubscribedFeedStatus, SubscribedState, SubscriberLag, SubscriberStatus,
+} from './feeds/subscriber-status.js'

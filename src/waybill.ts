@@ -282,12 +282,12 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
   }
 
   /**
-   * Follows feeds, of this store or others. Nothing runs before `start`, `runOnce` or `drain`. In a scoped view, ids are
-   * the scope's own.
+   * Follows feeds, of this store or others. Nothing runs before `start`, `runOnce` or `drain`. In a scoped view, ids
+   * are the scope's own.
    * @throws VALIDATION naming the option; CONFIG_INVALID when the store keeps no checkpoints, or naming in
    *   `details.rule` what cannot go together.
    * @example
-   * const subscriber = waybill.subscriber({ id: 'cache', feeds: [open], onResult: async ({ changes }) => apply(changes) })
+   * const subscriber = waybill.subscriber({ id: 'cache', feeds: [open], onResult: ({ changes }) => apply(changes) })
    * await subscriber.start()
    */
   subscriber(options: SubscriberOptions): Subscriber {

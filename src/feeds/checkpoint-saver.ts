@@ -27,7 +27,7 @@ export class CheckpointSaver extends Saver<Tenure> {
         const moved = tenure.feeds.filter((feed) => feed.moves > (tenure.saved.get(feed) ?? 0))
         if (moved.length === 0) return
         const written = moved.map((feed) => ({ feed, moves: feed.moves, dead: feed.dead }))
-        const checkpoints = moved.flatMap(({ checkpoint }): Checkpoint[] => (checkpoint === undefined ? [] : [checkpoint]))
+        const checkpoints = moved.flatMap(({ checkpoint }): Checkpoint | [] => checkpoint ?? [])
         const dead = written.flatMap((one): readonly DeadResultDraft[] => one.dead)
         const { term } = tenure
         if (!await store.save({ subscriber: settings.key, term, checkpoints, dead })) return onStale(tenure)

@@ -1,8 +1,16 @@
 /** Results that are gone before they were delivered: how they are found, told and answered for. */
 import { WaybillError } from '../core/errors.js'
 import type { Checkpoint } from './checkpoints.js'
+import type { AnyFeed } from './feed.js'
 import type { FeedState } from './result.js'
-import type { AnyFeed, RecoveryPolicy } from './subscriber-options.js'
+
+/**
+ * What to do when results are gone that were not delivered, because later ones took their place or the feed began anew:
+ * - `strict`: nothing more of this feed is delivered; `subscriber.failures` has the error.
+ * - `auto_reset`: `onSnapshot` gets all rows, with `isReset`.
+ * - `auto_skip_gap`: go on with the first result that is kept. `onGap` is told what is lost.
+ */
+export type RecoveryPolicy = 'strict' | 'auto_reset' | 'auto_skip_gap'
 
 /**
  * - `evicted`: later results took their place.
@@ -36,7 +44,9 @@ export interface GapReport {
 }
 
 /** Undefined when the results behind a number are there, or are still to come. */
-export function gapBehind({ incarnation, configHash }: Checkpoint, after: bigint, state: FeedState): GapReason | undefined {
+export function gapBehind(
+  { incarnation, configHash }: Checkpoint, after: bigint, state: FeedState,
+): GapReason | undefined {
   if (state.incarnation !== incarnation || state.configHash !== configHash) return 'reset'
   if (state.sequence < after) return 'rewound'
   return after + 1n < state.first ? 'evicted' : undefined
@@ -58,8 +68,8 @@ const ACTIONS = { strict: 'stopped', auto_reset: 'reset', auto_skip_gap: 'skippe
 
 export function gapError({ feed, reason, requested, earliest, latest }: GapReport): WaybillError {
   const what = { evicted: 'lost results', reset: 'began anew', rewound: 'went back' }[reason]
-  return new WaybillError('FEED_GAP', `feed '${feed.name}' ${what} behind ${requested}: it has ${earliest} to ${latest}. `
-    + "Begin anew with waybill.subscribers, or recover by 'auto_reset' or 'auto_skip_gap'", {
+  const has = `feed '${feed.name}' ${what} behind ${requested}: it has ${earliest} to ${latest}`
+  return new WaybillError('FEED_GAP', `${has}. Recover by 'auto_reset' or 'auto_skip_gap', or forget the subscriber`, {
     details: {
       feed: feed.name, reason, requested: String(requested), earliest: String(earliest), latest: String(latest),
     },

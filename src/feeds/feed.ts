@@ -24,6 +24,9 @@ import { writeSteps } from './write-steps.js'
 
 export type { AfterOptions, FeedChanges, FeedPlace } from './feed-reader.js'
 
+/** Of any store. */
+export type AnyFeed = Feed<unknown>
+
 export interface FeedPorts<Tx> {
   readonly store: FeedStore<Tx>
   readonly codec: Codec

@@ -2,7 +2,7 @@
 import { validationError, type WaybillError } from '../core/errors.js'
 import type { RunnerEvents } from '../runner/report.js'
 import type { GapReport } from './feed-recovery.js'
-import type { AnyFeed } from './subscriber-options.js'
+import type { AnyFeed } from './feed.js'
 
 /** `delivered` and the like count batches where there is `onBatch`. */
 export interface SubscriberEvents extends RunnerEvents {

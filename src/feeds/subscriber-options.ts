@@ -8,14 +8,11 @@ import { assertDuration, assertInteger, assertName } from '../core/validate.js'
 import type { RunnerLogger } from '../runner/log.js'
 import type { RunnerOptions } from '../runner/options.js'
 import type { CheckpointStore } from './checkpoints.js'
-import type { Feed } from './feed.js'
+import type { AnyFeed } from './feed.js'
 import { feedKey } from './feed-options.js'
-import type { GapReport } from './feed-recovery.js'
+import type { GapReport, RecoveryPolicy } from './feed-recovery.js'
 import type { Result } from './result.js'
 import type { FeedSnapshot } from './snapshot.js'
-
-/** Any feed, of any store. */
-export type AnyFeed = Feed<unknown>
 
 /**
  * Where a feed is begun that the subscriber has no checkpoint of:
@@ -24,14 +21,6 @@ export type AnyFeed = Feed<unknown>
  * - `snapshot`: `onSnapshot` gets all rows, and what follows them comes as results.
  */
 export type SubscriberStart = 'head' | 'earliest' | 'snapshot'
-
-/**
- * What to do when results are gone that were not delivered, because later ones took their place or the feed began anew:
- * - `strict`: nothing more of this feed is delivered; `subscriber.failures` has the error.
- * - `auto_reset`: `onSnapshot` gets all rows, with `isReset`.
- * - `auto_skip_gap`: go on with the first result that is kept. `onGap` is told what is lost.
- */
-export type RecoveryPolicy = 'strict' | 'auto_reset' | 'auto_skip_gap'
 
 /**
  * What to do when a result cannot be handled:

@@ -15,9 +15,11 @@ import type { Answer, Outcome, Source } from '../runner/source.js'
 import { CheckpointSaver } from './checkpoint-saver.js'
 import type { CheckpointStore } from './checkpoints.js'
 import type { FeedPage } from './contract.js'
+import type { AnyFeed } from './feed.js'
 import { FlushWatch } from './flush-watch.js'
-import { SubscriberBatch, type SubscriberItem } from './subscriber-item.js'
-import type { AnyFeed, SubscriberSettings } from './subscriber-options.js'
+import { SubscriberBatch } from './subscriber-batch.js'
+import type { SubscriberItem } from './subscriber-item.js'
+import type { SubscriberSettings } from './subscriber-options.js'
 import { SubscriberLease, type Tenure, type TenurePorts } from './subscriber-tenure.js'
 import type { WorkingFeed } from './working-feed.js'
 
@@ -131,7 +133,7 @@ export class SubscriberSource implements Source<SubscriberBatch, SubscriberItem>
   /** A delivery begins. False when it must not: another process is the subscriber by now. */
   begins(item: SubscriberItem): boolean {
     this.#flush.began(item)
-    return this.tenure?.feeds.includes(item.working) === true
+    return this.tenure?.feeds.some((working) => working === item.working) === true
   }
 
   /** What waits for others does not, until the returned function is called. */
@@ -213,7 +215,7 @@ export class SubscriberSource implements Source<SubscriberBatch, SubscriberItem>
       working.readAt = now() + backoffMs(working.failedReads, random)
       onReadError(working.feed, error)
     }
-    return answers.flatMap((answer) => (answer.status === 'fulfilled' && answer.value !== undefined ? [answer.value] : []))
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value ?? [] : []))
   }
 
   /** Undefined when there is nothing to be handed out. */
@@ -221,13 +223,16 @@ export class SubscriberSource implements Source<SubscriberBatch, SubscriberItem>
     const { feed, read: after, round } = working
     const look = { working, round, after }
     if (working.snapshot !== undefined) return look
-    if (working.pace?.isWaiting === true && !this.#isDue(working, await feed.store.state(feed.key), look)) return undefined
+    const isWaiting = working.pace?.isWaiting === true
+    if (isWaiting && !this.#isDue(working, await feed.store.state(feed.key), look)) return undefined
     const limit = working.pace === undefined ? share : working.sizeLimit
     const page = await feed.store.page({ feed: feed.key, after, limit })
     if (!isCurrent(look)) return undefined
-    if (!working.place(page?.state)) return working.snapshot === undefined ? undefined : { ...look, round: working.round }
+    if (!working.place(page?.state)) return working.snapshot && { ...look, round: working.round }
+    // It begins elsewhere now than where the page does.
+    if (working.read !== after) return this.#lookAt(working, share)
     if (page === undefined || page.entries.length === 0) return undefined
-    return { working, round: working.round, after: working.read, page }
+    return { working, round: working.round, after, page }
   }
 
   #itemsOf({ working, round, after, page }: Look): readonly SubscriberItem[] {
@@ -290,8 +295,7 @@ function isCurrent({ working, round, after }: Look): boolean {
 
 function gaveUp(id: string, { working: { feed }, ...item }: SubscriberItem, error: string): WaybillError {
   const what = item.kind === 'results' ? `result ${item.last}` : 'the snapshot'
-  return new WaybillError('DELIVERY_FAILED', `subscriber '${id}' stopped at ${what} of feed '${feed.name}', which it cannot `
-    + `handle: ${error}`, {
+  return new WaybillError('DELIVERY_FAILED', `subscriber '${id}' cannot handle ${what} of '${feed.name}': ${error}`, {
     details: { subscriber: id, feed: feed.name, ...(item.kind === 'results' && { sequence: String(item.last) }) },
   })
 }

@@ -1,6 +1,6 @@
 /** What a subscriber's process says of itself and its feeds. */
 import type { WaybillError } from '../core/errors.js'
-import type { AnyFeed } from './subscriber-options.js'
+import type { AnyFeed } from './feed.js'
 import type { Tenure } from './subscriber-tenure.js'
 import type { WorkingFeed } from './working-feed.js'
 

@@ -16,14 +16,16 @@ import type { RunCounts, RunnerCounters } from '../runner/report.js'
 import { Runner, type StopResult } from '../runner/runner.js'
 import type { WakeHub } from '../runner/wake.js'
 import type { CheckpointStore } from './checkpoints.js'
+import type { AnyFeed } from './feed.js'
 import { gapError, type GapReport } from './feed-recovery.js'
 import { feedTopic } from './feed-topic.js'
 import { deliverTo } from './subscriber-delivery.js'
 import {
   isOwnEvent, quietly, SubscriberListeners, type OwnEventName, type SubscriberEventName, type SubscriberEvents,
 } from './subscriber-events.js'
-import type { SubscriberBatch, SubscriberItem } from './subscriber-item.js'
-import { subscriberSettings, type AnyFeed, type SubscriberOptions } from './subscriber-options.js'
+import type { SubscriberBatch } from './subscriber-batch.js'
+import type { SubscriberItem } from './subscriber-item.js'
+import { subscriberSettings, type SubscriberOptions } from './subscriber-options.js'
 import { SubscriberSource } from './subscriber-source.js'
 import { subscriberLag, subscriberStatus, type SubscriberLag, type SubscriberStatus } from './subscriber-status.js'
 
@@ -54,7 +56,7 @@ export class Subscriber {
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = (): void => void this.#end(DEFAULT_STOP_TIMEOUT_MS)
 
-  /** @throws VALIDATION naming the option; CONFIG_INVALID naming, in `details.rule`, options that cannot go together. */
+  /** @throws VALIDATION naming the option; CONFIG_INVALID whose `details.rule` is what cannot go together. */
   constructor(parts: SubscriberParts, options: SubscriberOptions) {
     const settings = subscriberSettings(options, parts.scope, parts.checkpoints)
     const ownTopic = JSON.stringify(['subscriber', settings.key, settings.owner])
@@ -105,15 +107,15 @@ export class Subscriber {
   async start(): Promise<void> {
     if (this.#stopping !== undefined && this.#failure === undefined) throw closed()
     if (!this.#isStarted) await this.#source.begin()
-    if (this.#failure !== undefined) throw this.#failure
+    await this.#mustNotHaveFailed()
     await this.#runner.start()
     this.#isStarted = true
     this.#parts.onStart?.()
   }
 
   /**
-   * Nothing new is read, but for results that wait for their batch, which are given now. What is under way is waited
-   * for, all for at most `timeoutMs` (default 30,000); checkpoints are saved, and another process may be the subscriber.
+   * Nothing new is read, but results that wait for their batch are given now. What is under way is waited for, all for
+   * at most `timeoutMs` (default 30,000); checkpoints are saved, and another process may be the subscriber.
    * Never rejects for what happens meanwhile. A second call ends the wait now.
    */
   async stop(options: { readonly timeoutMs?: number | undefined } = {}): Promise<StopResult> {
@@ -224,11 +226,18 @@ export class Subscriber {
       subscriber, feed: feed.name, error: maskSecrets(describeError(error)) }))
   }
 
+  /** What it had is given back by then. */
+  async #mustNotHaveFailed(): Promise<void> {
+    if (this.#failure === undefined) return
+    await this.#stopping
+    throw this.#failure
+  }
+
   async #counted(run: () => Promise<RunCounts>): Promise<RunCounts> {
     const patient = this.#source.hasten()
     try {
       const counts = await run()
-      if (this.#failure !== undefined) throw this.#failure
+      await this.#mustNotHaveFailed()
       return counts
     } finally {
       patient()

@@ -7,8 +7,9 @@
  *            checkpoint ┘       read ┘
  *
  * Results are handed out in order, and the runner tries one item of a feed at a time, in that order, whichever batch
- * each came in. So who is tried says that all before it were delivered, even when it is settled before them; and what is
- * delivered moves the checkpoint. Nothing else does, but a snapshot that was taken over, and a gap that the policy skips.
+ * each came in. So who is tried says that all before it were delivered, even when it is settled before them; and what
+ * is delivered moves the checkpoint. Nothing else does, but a snapshot that was taken over, and a gap that the policy
+ * skips.
  * When an item is not delivered, those behind it come back untried: `read` returns to before the first of them, and
  * they are read again when the time has come.
  *
@@ -21,10 +22,13 @@ import type { Answer, Outcome } from '../runner/source.js'
 import { BatchPace } from './batch-pace.js'
 import type { Checkpoint, DeadResultDraft } from './checkpoints.js'
 import type { FeedPage } from './contract.js'
+import type { AnyFeed } from './feed.js'
 import { gapBehind, gapReport, type GapReport } from './feed-recovery.js'
 import type { FeedState } from './result.js'
-import { resultsItem, snapshotItem, type ResultsItem, type SnapshotItem, type SubscriberItem } from './subscriber-item.js'
-import type { AnyFeed, SubscriberSettings } from './subscriber-options.js'
+import {
+  resultsItem, snapshotItem, type ItemFeed, type ResultsItem, type SnapshotItem, type SubscriberItem,
+} from './subscriber-item.js'
+import type { SubscriberSettings } from './subscriber-options.js'
 
 export interface WorkingFeedPorts {
   readonly settings: SubscriberSettings
@@ -45,7 +49,7 @@ interface Hold {
 /** Of a checkpoint whose feed was not there. */
 const NOT_THERE = ''
 
-export class WorkingFeed {
+export class WorkingFeed implements ItemFeed {
   readonly feed: AnyFeed
   readonly pace: BatchPace | undefined
   checkpoint: Checkpoint | undefined
@@ -90,7 +94,8 @@ export class WorkingFeed {
   /** @param ahead how many results may be handed out beyond the checkpoint when more are read. */
   mayRead(now: number, ahead: number): boolean {
     if (this.hasFailed || this.readAt > now || this.snapshot?.busy === true) return false
-    return (this.hold === undefined || (this.isQuiet && this.hold.dueAt <= now)) && this.read - this.done <= BigInt(ahead)
+    if (this.hold !== undefined && !(this.isQuiet && this.hold.dueAt <= now)) return false
+    return this.read - this.done <= BigInt(ahead)
   }
 
   /** The most results that one batch may have. */

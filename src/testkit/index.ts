@@ -31,6 +31,8 @@ export type { OpenedProgress, OpenProgressSettings, ProgressSuiteOptions } from 
 export { publisherCases, publisherSuite } from './publisher-suite/index.js'
 export type { OpenedPublisherStore, PublisherSuiteOptions } from './publisher-suite/options.js'
 export { forEachSeed, seededRandom, type SeededRandom } from './random.js'
+export { subscriberCases, subscriberSuite } from './subscriber-suite/index.js'
+export type { OpenedSubscriberStore, SubscriberSuiteOptions } from './subscriber-suite/options.js'
 export { TestClock } from './test-clock.js'
 export {
   transportCases, transportSuite, type OpenedTransport, type TransportArrival, type TransportSuiteOptions,

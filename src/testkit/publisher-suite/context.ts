@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict'
 import { jsonCodec } from '../../core/codec.js'
 import { DEFAULT_SCOPE } from '../../core/scope.js'
-import type { JournalStore } from '../../journal/contract.js'
 import { Journal } from '../../journal/journal.js'
-import type { ProgressStore } from '../../journal/progress.js'
 import type { PublishedEvent, PublisherOptions, PublishOptions } from '../../journal/publisher-options.js'
 import { Publisher } from '../../journal/publisher.js'
 import { WakeHub } from '../../runner/wake.js'
+import { mortalStore, type Mortal } from '../mortal-store.js'
 import type { OpenedPublisherStore } from './options.js'
 
 export const NAME = 'mails'
@@ -23,9 +22,9 @@ export interface ProcessOptions extends Partial<Omit<PublishOptions, 'transport'
 export class Process {
   readonly publisher: Publisher
   readonly published: PublishedEvent[] = []
-  readonly #mortal: { isDead: boolean }
+  readonly #mortal: Mortal
 
-  constructor(publisherOf: (self: Process) => Publisher, mortal: { isDead: boolean }) {
+  constructor(publisherOf: (self: Process) => Publisher, mortal: Mortal) {
     this.#mortal = mortal
     this.publisher = publisherOf(this)
   }
@@ -134,21 +133,6 @@ export class PublisherContext {
     this.#watchers = this.#watchers.filter((watcher) => !met.includes(watcher))
     for (const { resolve } of met) resolve()
   }
-}
-
-/** The store as a process sees it that may die: from then on its calls neither take effect nor come back. */
-function mortalStore<Store extends JournalStore | ProgressStore>(store: Store, mortal: { isDead: boolean }): Store {
-  return new Proxy(store, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target)
-      if (typeof value !== 'function') return value
-      return async (...args: unknown[]): Promise<unknown> => {
-        if (mortal.isDead) return new Promise(() => undefined)
-        const result: unknown = await value.apply(target, args)
-        return mortal.isDead ? new Promise(() => undefined) : result
-      }
-    },
-  })
 }
 
 export const SCOPE = DEFAULT_SCOPE
