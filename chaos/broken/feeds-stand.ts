@@ -3,8 +3,8 @@
  * clock moves only when told to, and the same checker judges as in the large runs.
  */
 import {
-  createWaybill, type CheckpointStore, type FeedStore, type GapReport, type Result, type ResultContext, type Store,
-  type SubscriberCommonOptions,
+  createWaybill, type CheckpointStore, type FeedStore, type GapReport, type Result, type ResultContext,
+  type ResultSubscriberOptions, type Store,
 } from 'waybill'
 import { sqlite } from 'waybill/sqlite'
 import { TestClock } from 'waybill/testkit'
@@ -176,7 +176,7 @@ export class FeedsStand {
     await this.#waybill.close()
   }
 
-  #options(consumer: string): Omit<SubscriberCommonOptions, 'feeds'> {
+  #options(consumer: string): Omit<ResultSubscriberOptions, 'feeds' | 'onResult'> {
     const common = { id: SUBSCRIBER, consumer, leaseMs: LEASE_MS, saveEveryMs: 0, retry: { baseMs: 0, maxMs: 0 } }
     return this.manner === 'results' ? { ...common, start: 'earliest', recovery: 'auto_skip_gap' } : {
       ...common, start: 'snapshot', recovery: 'auto_reset',

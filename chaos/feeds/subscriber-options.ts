@@ -1,5 +1,5 @@
 /** How every subscriber of a run is made. */
-import type { SubscriberCommonOptions } from 'waybill'
+import type { ResultSubscriberOptions } from 'waybill'
 import { DELIVERY_TIMEOUT_MS, LEASE_MS, RETRY } from '../plan.js'
 import { BATCH, ROLES, SAVE_EVERY, SAVE_EVERY_MS, type Role } from './plan.js'
 
@@ -15,5 +15,5 @@ export function subscriberOptions(id: string, consumer: string) {
   return {
     id, consumer, start, recovery, durable: true, leaseMs: LEASE_MS, timeoutMs: DELIVERY_TIMEOUT_MS, retry: RETRY,
     batch: BATCH, saveEvery: SAVE_EVERY, saveEveryMs: SAVE_EVERY_MS, onFailure: 'block',
-  } as const satisfies Omit<SubscriberCommonOptions, 'feeds'>
+  } as const satisfies Omit<ResultSubscriberOptions, 'feeds' | 'onResult'>
 }
