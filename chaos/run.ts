@@ -4,6 +4,7 @@
  */
 import { runBroken } from './broken/command.js'
 import { runCanary } from './canary.js'
+import { runFeeds } from './feeds/command.js'
 import { runJournal } from './journal/command.js'
 import { runOutbox } from './outbox/command.js'
 import { Progress } from './progress.js'
@@ -11,6 +12,7 @@ import { Progress } from './progress.js'
 const RUNS: Readonly<Record<string, (args: string[], progress: Progress) => Promise<number>>> = {
   outbox: runOutbox,
   journal: runJournal,
+  feeds: runFeeds,
   broken: runBroken,
   canary: runCanary,
 }

@@ -29,6 +29,7 @@ const STEPS = {
   histories: npmRun('histories'),
   chaos: npmRun('chaos', '--', 'outbox', '--quick'),
   'chaos:journal': npmRun('chaos', '--', 'journal', '--quick'),
+  'chaos:feeds': npmRun('chaos', '--', 'feeds', '--quick'),
   broken: npmRun('chaos', '--', 'broken'),
   canary: npmRun('chaos', '--', 'canary'),
   'bench:smoke': npmRun('bench:smoke'),

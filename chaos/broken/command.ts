@@ -1,7 +1,7 @@
 /**
- * `npm run chaos -- broken`: relays, publishers, stores and producers that are wrong on purpose. Each must be found by
- * the rule that is meant for it, and the same steps without what is wrong must be found valid; otherwise the judge is
- * worth nothing.
+ * `npm run chaos -- broken`: relays, publishers, subscribers, stores and producers that are wrong on purpose. Each must
+ * be found by the rule that is meant for it, and the same steps without what is wrong must be found valid; otherwise
+ * the judge is worth nothing.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,14 +10,16 @@ import { parseArgs } from 'node:util'
 import { PostgresServer } from '../../test/support/postgres-server.js'
 import type { Progress } from '../progress.js'
 import type { BrokenCase } from './broken-case.js'
+import { BROKEN_FEEDS, type BrokenFeedCase } from './broken-feeds.js'
 import { BROKEN_PRODUCERS } from './broken-producers.js'
 import { BROKEN_PUBLISHERS, type BrokenJournalCase } from './broken-publishers.js'
 import { BROKEN_RELAYS } from './broken-relays.js'
 import { BROKEN_SEQUENCES } from './broken-sequences.js'
+import { FeedsStand } from './feeds-stand.js'
 import { JournalStand } from './journal-stand.js'
 import { Stand, type StandPlace } from './stand.js'
 
-/** What both judges answer. */
+/** What all judges answer. */
 interface Judged {
   readonly verdict: 'valid' | 'invalid' | 'unknown'
   readonly violations: readonly { readonly rule: string }[]
@@ -36,6 +38,8 @@ const CASES: readonly Case[] = [
     { ...broken, judge: (place, isBroken) => judgeOutbox(broken, place, isBroken) })),
   ...BROKEN_PUBLISHERS.map((broken): Case => (
     { ...broken, name: `journal: ${broken.name}`, judge: (place, isBroken) => judgeJournal(broken, place, isBroken) })),
+  ...BROKEN_FEEDS.map((broken): Case => (
+    { ...broken, name: `feeds: ${broken.name}`, judge: (place, isBroken) => judgeFeeds(broken, place, isBroken) })),
 ]
 
 interface CaseResult {
@@ -87,6 +91,16 @@ async function judgeOutbox(broken: BrokenCase, place: StandPlace, isBroken: bool
 
 async function judgeJournal(broken: BrokenJournalCase, place: StandPlace, isBroken: boolean): Promise<Judged> {
   const stand = await JournalStand.open(place)
+  try {
+    await broken.run(stand, isBroken)
+    return await stand.finish()
+  } finally {
+    await stand.close()
+  }
+}
+
+async function judgeFeeds(broken: BrokenFeedCase, place: StandPlace, isBroken: boolean): Promise<Judged> {
+  const stand = await FeedsStand.open(place, broken.manner)
   try {
     await broken.run(stand, isBroken)
     return await stand.finish()

@@ -5,7 +5,7 @@ import { arch, availableParallelism, platform, release, totalmem } from 'node:os
 /** What is counted of a run. */
 export interface RunCounts {
   readonly verdict: 'valid' | 'invalid' | 'unknown'
-  /** Or events. */
+  /** Or events, or results. */
   readonly messages: number
   readonly restarts: number
   readonly pauses: number

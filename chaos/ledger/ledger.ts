@@ -38,7 +38,8 @@ export function renderLedger(entries: readonly LedgerEntry[]): string {
 }
 
 /** What a run counts first. */
-const nounOf = (run: string): string => (run === 'journal' ? 'events' : 'messages')
+const NOUNS: Readonly<Record<string, string>> = { journal: 'events', feeds: 'results' }
+const nounOf = (run: string): string => NOUNS[run] ?? 'messages'
 
 function renderTotals(run: string, entries: readonly LedgerEntry[]): string[] {
   const sum = (count: (entry: LedgerEntry) => number): number => entries.reduce((all, entry) => all + count(entry), 0)

@@ -39,13 +39,15 @@ export async function bear(error: unknown, also: readonly WaybillErrorCode[] = [
 }
 
 /** Until the process is to stop. `produce` is given the number of its transaction, and answers how much it produced. */
-export async function produceOn(
-  child: Child<ProducerSettings, ProducerCommand>, produce: (transaction: number) => Promise<number>,
+export async function produceOn<Command extends { readonly kind: string }>(
+  child: Child<ProducerSettings, Command | ProducerCommand>, produce: (transaction: number) => Promise<number>,
 ): Promise<void> {
   const { perSecond } = child.settings
   let closing = false
   let mayGo = true
-  child.onCommand(({ kind }) => { mayGo = kind === 'go' })
+  child.onCommand(({ kind }) => {
+    if (kind === 'go' || kind === 'hold') mayGo = kind === 'go'
+  })
   void child.stopped.then(() => { closing = true })
   let transactions = 0
   let dueAt = performance.now()

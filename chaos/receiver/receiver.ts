@@ -18,7 +18,7 @@ export interface ReceiverSettings extends ChildSettings {
   readonly name: string
   readonly folder: string
   /** What it receives, under this name in its journal. */
-  readonly noun: 'message' | 'event'
+  readonly noun: 'message' | 'event' | 'effect'
 }
 
 /** What is received, under the run's noun. */
