@@ -161,16 +161,21 @@ export class FollowingChecker {
 
   #taken(event: Extract<OwnerEvent, { kind: 'taken' }>): void {
     this.#tenures.taken(event)
-    for (const place of event.checkpoints) this.#followers.stored(event.subscriber, place)
+    // Also of saves of which nobody had an answer.
+    this.#stored(event)
   }
 
   #saved(event: Extract<OwnerEvent, { kind: 'saved' }>): void {
     this.#tenures.saved(event)
-    if (!event.isWritten) return
-    for (const place of event.checkpoints) {
-      this.#followers.stored(event.subscriber, place)
-      if (this.#followers.isDone(event.subscriber, place)) continue
-      this.#report('checkpoint', `${event.subscriber}: ${place.feed} ${place.incarnation} ${place.sequence}`, event)
+    if (event.isWritten) this.#stored(event)
+  }
+
+  #stored(event: Extract<OwnerEvent, { kind: 'taken' | 'saved' }>): void {
+    const { subscriber, checkpoints } = event
+    for (const place of checkpoints) {
+      this.#followers.stored(subscriber, place)
+      if (this.#followers.isDone(subscriber, place)) continue
+      this.#report('checkpoint', `${subscriber}: ${place.feed} ${place.incarnation} ${place.sequence}`, event)
     }
   }
 
