@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Codec } from '../core/codec.js'
 import { systemClock, type Clock } from '../core/environment.js'
-import { validationError, WaybillError } from '../core/errors.js'
+import { WaybillError } from '../core/errors.js'
 import { MAX_PAGE_LIMIT } from '../core/limits.js'
 import { assertU64, type U64 } from '../core/u64.js'
 import { assertInteger } from '../core/validate.js'
@@ -166,9 +166,4 @@ export const NOT_ADVANCED: CommitResult = { advanced: false, sequence: undefined
 
 export function missingTransaction(method: string): WaybillError {
   return new WaybillError('NOT_IN_TRANSACTION', `${method} takes the transaction as its first argument`)
-}
-
-/** @throws VALIDATION. */
-export function assertChanges(changes: unknown): void {
-  if (!Array.isArray(changes)) throw validationError('changes', 'must be an array')
 }

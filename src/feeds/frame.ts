@@ -47,7 +47,7 @@ export function encodeFrame(type: string, at: number, changes: readonly EncodedC
 }
 
 /** The changes with their values as bytes. @throws CORRUPT. */
-export function readFrame(data: Uint8Array): { readonly header: Header; readonly changes: readonly EncodedChange[] } {
+function readFrame(data: Uint8Array): { readonly header: Header; readonly changes: readonly EncodedChange[] } {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   const end = bytes.indexOf(NEWLINE)
   const header = end < 0 ? undefined : parseHeader(bytes.toString('utf8', 0, end))

@@ -140,7 +140,7 @@ export interface SubscriberSettings {
   readonly longestRetryMs: number
 }
 
-export const DEFAULT_RESULTS_READ = 1_000
+const DEFAULT_RESULTS_READ = 1_000
 const MAX_FEEDS = 1_000
 
 /** @throws VALIDATION naming the option, CONFIG_INVALID naming the rule. The runner checks its own options. */

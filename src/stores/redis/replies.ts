@@ -25,6 +25,6 @@ export function padded(number: bigint): string {
   return number.toString().padStart(DIGITS, '0')
 }
 
-export function unexpected(): WaybillError {
+function unexpected(): WaybillError {
   return new WaybillError('CORRUPT', 'the Redis server, or its client, gave another answer than was asked for')
 }

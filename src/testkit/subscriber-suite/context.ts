@@ -18,7 +18,7 @@ import type { OpenedSubscriberStore } from './options.js'
 export const ID = 'cache'
 export const FEED = 'orders'
 /** Short, because what dies is waited for. */
-export const LEASE_MS = 300
+const LEASE_MS = 300
 /** Long enough never to come due in a case. */
 export const NEVER = { baseMs: 3_600_000, maxMs: 3_600_000, jitter: 'none' } as const
 
