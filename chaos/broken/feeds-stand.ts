@@ -122,7 +122,8 @@ export class FeedsStand {
     const accepted = !seen.some(([, result]) => this.fails(result, attempt))
     const at = this.now()
     this.#write({
-      kind: 'received', at, accepted, subscriber: SUBSCRIBER, feed: FEED, term: Number(term), begunAt: at, results: seen,
+      kind: 'received', at, accepted, subscriber: SUBSCRIBER, feed: FEED, term: Number(term), begunAt: at,
+      results: seen,
     })
     if (!accepted) throw new Error('not now')
   }
@@ -161,7 +162,9 @@ export class FeedsStand {
     for (const event of this.#events.toSorted((a, b) => a.at - b.at)) checker.push(event)
     await this.#writeFeed((event) => checker.push(event))
     for (const { subscriber, checkpoints } of await this.checkpoints.list({ after: '', limit: 10 })) {
-      for (const place of placesOf(checkpoints)) checker.push({ kind: 'checkpoint', at: this.now(), subscriber, ...place })
+      for (const place of placesOf(checkpoints)) {
+        checker.push({ kind: 'checkpoint', at: this.now(), subscriber, ...place })
+      }
     }
     checker.push({ kind: 'end', at: this.now() })
     return checker.finish()
@@ -194,7 +197,8 @@ export class FeedsStand {
   }
 
   #told({ reason, action, requested, earliest, latest, lost }: GapReport): void {
-    const { incarnation = '' } = this.#events.findLast((event) => event.kind === 'wrote' || event.kind === 'began') ?? {}
+    const { incarnation = '' } = this.#events
+      .findLast((event) => event.kind === 'wrote' || event.kind === 'began') ?? {}
     this.#write({
       kind: 'gap', at: this.now(), subscriber: SUBSCRIBER, feed: FEED, incarnation, reason, action,
       requested: Number(requested), earliest: Number(earliest), latest: Number(latest),

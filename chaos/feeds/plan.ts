@@ -2,7 +2,7 @@
 import type { RecoveryPolicy, SubscriberStart } from 'waybill'
 
 /** How many results each keeps. The small ones lose some whenever a subscriber is away for longer than a moment. */
-export const CAPACITIES: Readonly<Record<string, number>> = { calm: 100_000, narrow: 15, wide: 80 }
+export const CAPACITIES: Readonly<Record<string, number>> = { calm: 100_000, narrow: 12, wide: 25 }
 /** In this order within a transaction, so that no two wait for each other. */
 export const FEEDS = Object.keys(CAPACITIES)
 /** These begin anew now and then, and are made anew. */

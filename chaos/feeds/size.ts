@@ -9,7 +9,7 @@ export type FeedsRunSize = RunSize<FaultKind>
 const POINTS = [...PRODUCER_POINTS, ...SUBSCRIBER_POINTS]
 
 export const QUICK: FeedsRunSize = {
-  quietMs: 2_000, faultsMs: 11_000, calmMs: 500, perSecond: { postgres: 100, sqlite: 100 }, maxBehindMs: 3_000,
+  quietMs: 2_000, faultsMs: 11_000, calmMs: 500, perSecond: { postgres: 100, sqlite: 100 }, maxBehindMs: 1_000,
   cycleMs: 5_500, burst: 0.7,
   faults: {
     ...countOfEach(POINTS, 1), 'kill-subscriber': 1, 'pause-subscriber': 3, 'restart-subscribers': 1,
@@ -19,7 +19,7 @@ export const QUICK: FeedsRunSize = {
 }
 
 export const FULL: FeedsRunSize = {
-  quietMs: 10_000, faultsMs: 180_000, calmMs: 5_000, perSecond: { postgres: 130, sqlite: 130 }, maxBehindMs: 3_000,
+  quietMs: 10_000, faultsMs: 180_000, calmMs: 5_000, perSecond: { postgres: 130, sqlite: 130 }, maxBehindMs: 1_000,
   cycleMs: 15_000, burst: 0.6,
   faults: {
     ...countOfEach(POINTS, 5), 'kill-subscriber': 20, 'kill-producer': 10, 'pause-subscriber': 40,

@@ -1,4 +1,4 @@
-/** One of the processes of a subscriber: Waybill's own over the run's store, until it is stopped or killed. A process. */
+/** One of the processes of a subscriber: Waybill's own over the run's store, until stopped or killed. A process. */
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import {

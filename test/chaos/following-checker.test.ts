@@ -134,6 +134,9 @@ describe('what is wrong is found by its rule, and by no other', () => {
         event.kind === 'checkpoint' ? { ...event, sequence: 1 } : event))]],
     ['checkpoint', 'a checkpoint before the side effect', [
       ...TWO, ...OWNED, received(30, 1), saved(35, 2), received(40, 2), ...finished(2)]],
+    ['checkpoint', 'one that whoever takes over finds beyond what was done', [
+      ...TWO, ...OWNED, received(30, 1), { ...taken(35, 'x', 1), checkpoints: [place(2)] } as RunEvent,
+      received(40, 2), ...finished(2)]],
     ['gap', 'told to be lost, and kept', [
       ...TWO, ...OWNED, gap(25, { requested: 0, earliest: 2, latest: 2, lost: [1, 1] }), received(40, 2),
       ...finished(2)]],

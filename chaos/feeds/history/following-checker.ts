@@ -1,9 +1,9 @@
 /**
- * Judges a history of feeds and their subscribers: what producers meant, what the receivers got, who was the subscriber,
- * what was told to be lost, and what there is in the end.
+ * Judges a history of feeds and their subscribers: what producers meant, what the receivers got, who was the
+ * subscriber, what was told to be lost, and what there is in the end.
  *
- * It knows nothing of stores. It reads each event once, in the order of `at`, and keeps a few facts per result; what can
- * be said at once is (followers.ts, tenures.ts), the rest when all has been read (rules.ts).
+ * It knows nothing of stores. It reads each event once, in the order of `at`, and keeps a few facts per result; what
+ * can be said at once is (followers.ts, tenures.ts), the rest when all has been read (rules.ts).
  */
 import type { FaultEvent } from 'waybill/testkit'
 import type { GapEvent, OwnerEvent, ProducerEvent, ReceivedEvent, RunEvent, SeenResult } from './events.js'
@@ -117,7 +117,8 @@ export class FollowingChecker {
     const { snapshot, results = [], feed } = event
     this.#tenures.received(event)
     if (snapshot !== undefined) {
-      if (event.accepted) this.#records.incarnation(feed, snapshot.incarnation).snapshots.push({ event, seen: snapshot })
+      const { snapshots } = this.#records.incarnation(feed, snapshot.incarnation)
+      if (event.accepted) snapshots.push({ event, seen: snapshot })
       this.#followers.snapshot(event, { feed, ...snapshot })
     }
     const records = results.flatMap((seen) => this.#seen(event, seen))
@@ -160,16 +161,21 @@ export class FollowingChecker {
 
   #taken(event: Extract<OwnerEvent, { kind: 'taken' }>): void {
     this.#tenures.taken(event)
-    for (const place of event.checkpoints) this.#followers.stored(event.subscriber, place)
+    // Also of saves of which nobody had an answer.
+    this.#stored(event)
   }
 
   #saved(event: Extract<OwnerEvent, { kind: 'saved' }>): void {
     this.#tenures.saved(event)
-    if (!event.isWritten) return
-    for (const place of event.checkpoints) {
-      this.#followers.stored(event.subscriber, place)
-      if (this.#followers.isDone(event.subscriber, place)) continue
-      this.#report('checkpoint', `${event.subscriber}: ${place.feed} ${place.incarnation} ${place.sequence}`, event)
+    if (event.isWritten) this.#stored(event)
+  }
+
+  #stored(event: Extract<OwnerEvent, { kind: 'taken' | 'saved' }>): void {
+    const { subscriber, checkpoints } = event
+    for (const place of checkpoints) {
+      this.#followers.stored(subscriber, place)
+      if (this.#followers.isDone(subscriber, place)) continue
+      this.#report('checkpoint', `${subscriber}: ${place.feed} ${place.incarnation} ${place.sequence}`, event)
     }
   }
 

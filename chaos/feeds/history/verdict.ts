@@ -55,7 +55,7 @@ export interface Verdict {
  * - `incarnation`: a feed began anew under an incarnation that was there before.
  * - `skipped`: a later result was delivered, and this one never was, nor told to be lost, nor in a snapshot.
  * - `order`: delivered after a later one of its incarnation, or after its incarnation was over.
- * - `checkpoint`: saved beyond what was done.
+ * - `checkpoint`: saved, or found by who takes over, beyond what was done.
  * - `gap`: what is told of a gap is not so.
  * - `snapshot`: its rows are not those of its sequence.
  * - `duplicate`: accepted again, and no fault was about.
