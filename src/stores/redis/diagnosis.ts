@@ -1,4 +1,4 @@
-/** What of a server's settings would lose feeds: it may keep nothing on disk, or throw keys away when memory is full. */
+/** What of a server's settings would lose feeds: nothing kept on disk, or keys thrown away when memory is full. */
 import { ok, problem, skipped, warning, type Finding } from '../../core/diagnosis.js'
 import { isWaybillError } from '../../core/errors.js'
 import type { RedisCommands, RedisReply } from '../../core/redis-commands.js'
@@ -39,7 +39,8 @@ function eviction(policy: string | undefined): Finding {
   const name = 'redis-eviction'
   if (policy === undefined) return skipped(name, 'the server does not tell its settings')
   return policy === 'noeviction' ? ok(name, 'noeviction: a full server refuses commits, and loses none')
-    : problem(name, `maxmemory-policy is ${policy}: a full server may throw feeds away`, 'set maxmemory-policy noeviction')
+    : problem(name, `maxmemory-policy is ${policy}: a full server may throw feeds away`,
+      'set maxmemory-policy noeviction')
 }
 
 /** Undefined where the server does not say: some do not let clients ask. */

@@ -196,7 +196,8 @@ export class SubscriberContext {
   ): TransactionFeed<unknown> {
     const settings = feedSettings({ capacity: 1_000, ...options, name }, undefined)
     const onCommit = (): void => this.hub.wake(feedTopic(settings.key))
-    return new TransactionFeed({ store, codec: jsonCodec, now, bind: (tx) => (tx === NO_TRANSACTION ? undefined : tx), onCommit }, settings)
+    const bind = (tx: unknown): unknown => (tx === NO_TRANSACTION ? undefined : tx)
+    return new TransactionFeed({ store, codec: jsonCodec, now, bind, onCommit }, settings)
   }
 
   async #record(
