@@ -2,14 +2,20 @@
 import type { Codec } from './core/codec.js'
 import { jsonCodec } from './core/codec.js'
 import type { Clock } from './core/environment.js'
+import type { Finding } from './core/diagnosis.js'
 import { validationError, WaybillError } from './core/errors.js'
+import { assertName } from './core/validate.js'
 import { redisCommands, redisCommandsAt, type RedisClient, type RedisClusterClient } from './drivers/redis.js'
 import type { CheckpointStore } from './feeds/checkpoints.js'
 import type { FeedStore } from './feeds/contract.js'
 import { feedSettings, type FeedOptions } from './feeds/feed-options.js'
+import { feedTopic } from './feeds/feed-topic.js'
 import { SoloFeed } from './feeds/solo-feed.js'
-import { assertName } from './core/validate.js'
+import { Subscriber } from './feeds/subscriber.js'
+import type { SubscriberOptions } from './feeds/subscriber-options.js'
+import { WakeHub } from './runner/wake.js'
 import { RedisCheckpointStore } from './stores/redis/checkpoints.js'
+import { diagnoseRedis } from './stores/redis/diagnosis.js'
 import { RedisFeedStore } from './stores/redis/feeds.js'
 
 export type { RedisClient, RedisClusterClient }
@@ -33,6 +39,17 @@ export interface RedisStore {
    * @throws VALIDATION naming the option.
    */
   feed(name: string, options?: Omit<FeedOptions, 'name'>): SoloFeed
+  /**
+   * Follows feeds, of this store or others, and keeps its checkpoints here. Commits of this process wake it at once;
+   * those of others it finds when it looks, every `pollMaxMs` at the latest.
+   * @throws VALIDATION naming the option; CONFIG_INVALID naming in `details.rule` what cannot go together.
+   */
+  subscriber(options: SubscriberOptions): Subscriber
+  /**
+   * Looks at the server for settings that would lose what was committed. Changes nothing.
+   * @throws STORE_UNAVAILABLE when it cannot connect.
+   */
+  diagnose(): Promise<readonly Finding[]>
   /** Ends the connection that a URL opened; a client that was handed in stays open. Later calls throw CLOSED. */
   close(): Promise<void>
 }
@@ -57,14 +74,22 @@ export function redis(
   const commands = openCommands(options)
   const feeds = new RedisFeedStore(commands, { prefix })
   const checkpoints = new RedisCheckpointStore(commands, { prefix, now })
+  const hub = new WakeHub()
   return {
     name: 'redis',
     feeds,
     checkpoints,
     feed(name, feedOptions = {}) {
       const settings = feedSettings({ ...feedOptions, name }, undefined)
-      return new SoloFeed({ store: feeds, codec, now, onCommit: () => undefined }, settings)
+      const topic = feedTopic(settings.key)
+      return new SoloFeed({
+        store: feeds, codec, now, onCommit: () => hub.wake(topic), onNews: (listener) => hub.subscribe(topic, listener),
+      }, settings)
     },
+    subscriber: (subscriberOptions) => new Subscriber({
+      checkpoints: subscriberOptions.checkpoints ?? checkpoints, scope: undefined, wake: hub,
+    }, subscriberOptions),
+    diagnose: () => diagnoseRedis(commands),
     async close() {
       await feeds.close()
       await checkpoints.close()

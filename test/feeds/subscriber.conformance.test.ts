@@ -1,15 +1,17 @@
 /** The published suite of subscribers, over every store. */
 import pg from 'pg'
-import { describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { SQLITE_ENGINES } from '../../src/drivers/sqlite.js'
 import { memory } from '../../src/memory.js'
 import { postgres } from '../../src/postgres.js'
+import { redis } from '../../src/redis.js'
 import { sqlite } from '../../src/sqlite.js'
 import type { Store } from '../../src/store.js'
 import { subscriberSuite, type OpenedSubscriberStore } from '../../src/testkit/index.js'
 import { availableEngine, temporaryFile } from '../stores/sqlite-support.js'
 import { postgresUrl } from '../support/postgres-outbox.js'
 import { lentSchema } from '../support/postgres-schemas.js'
+import { redisMissing, RedisServer } from '../support/redis-server.js'
 
 async function opened(store: Store, release: () => unknown): Promise<OpenedSubscriberStore> {
   await store.migrate()
@@ -46,6 +48,24 @@ describe.skipIf(postgresUrl === null)('PostgreSQL [skipped without a server]', (
         await pool.end()
         await giveBack()
       })
+    },
+  }))
+})
+
+const missing = redisMissing()
+
+// reason: there is no redis-server; a printed line says why. WAYBILL_CI requires one.
+describe.skipIf(missing !== undefined)('Redis [skipped without a server]', () => {
+  let server: RedisServer
+  let stores = 0
+  beforeAll(async () => { server = await RedisServer.create() })
+  afterAll(() => server?.[Symbol.asyncDispose]())
+  describe('redis', () => subscriberSuite({
+    test,
+    open: async () => {
+      const store = redis({ url: server.url, prefix: `suite-${stores += 1}:` })
+      const { feeds, checkpoints } = store
+      return { feeds, checkpoints, close: () => store.close() }
     },
   }))
 })

@@ -147,4 +147,42 @@ describe.skipIf(redisMissing() !== undefined)('Redis [skipped without a server]'
     expect(snapshot.sequence).toBe((await feed.state())?.sequence)
     expect(rows).toEqual(now)
   })
+
+  test('a subscriber of the store follows a feed of it, is woken by a commit, and goes on where it was', async () => {
+    const server = await started()
+    const store = opened(server.url)
+    const feed = store.feed('orders')
+    await feed.commit([{ op: 'add', signature: 1, after: 'first' }])
+    const seen: bigint[] = []
+    const follow = () => store.subscriber({
+      id: 'cache', feeds: [feed], start: 'earliest', pollMaxMs: 60_000, durable: true,
+      onResult: ({ sequence }) => void seen.push(sequence),
+    })
+    const subscriber = follow()
+    await subscriber.start()
+    await expect.poll(() => seen).toEqual([1n])
+    await feed.commit([{ op: 'add', signature: 2, after: 'second' }])
+    await expect.poll(() => seen).toEqual([1n, 2n])
+    await subscriber.stop()
+    await feed.commit([{ op: 'delete', signature: 2 }])
+    const again = follow()
+    await again.drain()
+    await again.stop()
+    expect(seen).toEqual([1n, 2n, 3n])
+  })
+
+  test('what of the settings would lose feeds is told', async () => {
+    const server = await started()
+    const states = async (): Promise<string[]> => (
+      (await opened(server.url).diagnose()).map(({ name, state }) => `${name} ${state}`))
+    expect(await states()).toEqual(['redis-persistence ok', 'redis-eviction ok'])
+    const client = await connected(server.url)
+    await client.configSet('appendfsync', 'everysec')
+    await client.configSet('maxmemory-policy', 'allkeys-lru')
+    expect(await states()).toEqual(['redis-persistence warning', 'redis-eviction problem'])
+    await client.configSet('appendonly', 'no')
+    expect(await states()).toEqual(['redis-persistence problem', 'redis-eviction problem'])
+    await server.kill()
+    await expect(opened(server.url).diagnose()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  })
 })

@@ -83,6 +83,9 @@ export interface TakenSnapshot {
   readonly rows: ReadonlyMap<bigint, unknown>
 }
 
+/** Stands for the transaction of a store that has none. */
+const NO_TRANSACTION = Symbol('no transaction')
+
 export class SubscriberContext {
   readonly store: OpenedSubscriberStore
   readonly hub = new WakeHub()
@@ -112,7 +115,12 @@ export class SubscriberContext {
   }
 
   async reset(name = FEED, options: Partial<FeedOptions> = {}): Promise<void> {
-    await this.store.feeds.transaction((tx) => this.feed(name, options).reset(tx))
+    await this.inTransaction((tx) => this.feed(name, options).reset(tx))
+  }
+
+  /** Where the store has none, each call in it takes effect by itself. */
+  inTransaction<T>(work: (tx: unknown) => Promise<T>): Promise<T> {
+    return this.store.feeds.transaction((tx) => work(tx ?? NO_TRANSACTION))
   }
 
   /** One process of the subscriber; what it handles succeeds unless its handler says otherwise. */
@@ -188,7 +196,8 @@ export class SubscriberContext {
   ): TransactionFeed<unknown> {
     const settings = feedSettings({ capacity: 1_000, ...options, name }, undefined)
     const onCommit = (): void => this.hub.wake(feedTopic(settings.key))
-    return new TransactionFeed({ store, codec: jsonCodec, now, bind: (tx) => tx, onCommit }, settings)
+    const bind = (tx: unknown): unknown => (tx === NO_TRANSACTION ? undefined : tx)
+    return new TransactionFeed({ store, codec: jsonCodec, now, bind, onCommit }, settings)
   }
 
   async #record(

@@ -73,7 +73,7 @@ export const failureCases: readonly SubscriberCase[] = [
     id: 'fail-4', title: 'a result that cannot be read never reaches the handler',
     async run(context) {
       await context.commit(1)
-      await context.store.feeds.transaction(async (tx) => {
+      await context.inTransaction(async (tx) => {
         const state = await context.feed().state() ?? assert.fail()
         const { feed, configHash, capacity } = state
         await context.store.feeds.commit(tx, {

@@ -189,7 +189,7 @@ export const recoveryCases: readonly SubscriberCase[] = [
     async run(context) {
       await context.commit(2)
       await context.run()
-      await context.store.feeds.transaction((tx) => context.feed().delete(tx))
+      await context.inTransaction((tx) => context.feed().delete(tx))
       assert.deepEqual((await context.run()).calls, [], 'waits while there is none')
       const names = await context.commit(4)
       await assert.rejects(context.run(), { code: 'FEED_GAP' })
