@@ -3,7 +3,7 @@ import type { Total } from '../summary.js'
 import { PRODUCER_POINTS, SUBSCRIBER_POINTS } from './plan.js'
 import { GAPS_TOLD, INCARNATIONS, SNAPSHOTS, SUBSCRIBER_RESTARTS } from './summary.js'
 
-const MINIMA = { messages: 15_000, kills: 100, restarts: 6, pauses: 50, lostReplies: 60 } as const
+const MINIMA = { messages: 10_000, kills: 100, restarts: 6, pauses: 50, lostReplies: 60 } as const
 const OWN_MINIMA = { [SUBSCRIBER_RESTARTS]: 10, [INCARNATIONS]: 50, [GAPS_TOLD]: 100, [SNAPSHOTS]: 100 }
 const AT_EACH_POINT = 5
 

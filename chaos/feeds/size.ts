@@ -9,8 +9,8 @@ export type FeedsRunSize = RunSize<FaultKind>
 const POINTS = [...PRODUCER_POINTS, ...SUBSCRIBER_POINTS]
 
 export const QUICK: FeedsRunSize = {
-  quietMs: 2_000, faultsMs: 11_000, calmMs: 500, perSecond: { postgres: 100, sqlite: 100 }, maxBehindMs: 1_000,
-  cycleMs: 5_500, burst: 0.7,
+  quietMs: 2_000, faultsMs: 10_000, calmMs: 500, perSecond: { postgres: 100, sqlite: 100 }, maxBehindMs: 1_000,
+  cycleMs: 5_000, burst: 0.7,
   faults: {
     ...countOfEach(POINTS, 1), 'kill-subscriber': 1, 'pause-subscriber': 3, 'restart-subscribers': 1,
     'receiver-fail': 1, 'receiver-hold': 1, 'lost-save': 4,
