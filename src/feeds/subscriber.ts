@@ -11,7 +11,7 @@ import { describeError, WaybillError } from '../core/errors.js'
 import { maskSecrets } from '../core/masking.js'
 import type { ScopeId } from '../core/scope.js'
 import { logRunner, type RunnerLogger } from '../runner/log.js'
-import { DEFAULT_STOP_TIMEOUT_MS, stopTimeoutMs } from '../runner/options.js'
+import { Ending, type StopOptions } from '../runner/ending.js'
 import type { RunCounts, RunnerCounters } from '../runner/report.js'
 import { Runner, type StopResult } from '../runner/runner.js'
 import type { WakeHub } from '../runner/wake.js'
@@ -47,14 +47,8 @@ export class Subscriber {
   readonly #failures = new Map<AnyFeed, WaybillError>()
   readonly #listeners = new SubscriberListeners()
   readonly #now: () => number
-  #failure: WaybillError | undefined
+  readonly #ending: Ending
   #isStarted = false
-  #stopping: Promise<StopResult> | undefined
-  #stops = 0
-  /** Aborted: nothing is waited for. */
-  readonly #halted = new AbortController()
-  readonly #signal: AbortSignal | undefined
-  readonly #onAbort = (): void => void this.#end(DEFAULT_STOP_TIMEOUT_MS)
 
   /** @throws VALIDATION naming the option; CONFIG_INVALID whose `details.rule` is what cannot go together. */
   constructor(parts: SubscriberParts, options: SubscriberOptions) {
@@ -84,14 +78,15 @@ export class Subscriber {
         wake: { hub: parts.wake, topics: [ownTopic, ...settings.feeds.map(({ key }) => feedTopic(key))] },
       })
     if (options.logger !== undefined) this.#log(options.logger)
-    this.#signal = options.signal
-    if (this.#signal?.aborted === true) this.#onAbort()
-    else this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
+    this.#ending = new Ending({
+      runner: this.#runner, now: this.#now, signal: options.signal,
+      before: () => this.#hurry(), close: () => this.#source.close(),
+    })
   }
 
   /** Why it stopped by itself: a policy said so, all its feeds have failed, or its checkpoints cannot be read. */
   get failure(): WaybillError | undefined {
-    return this.#failure
+    return this.#ending.failure
   }
 
   /** Feeds of which nothing more is delivered, because results are gone. The others go on. */
@@ -105,9 +100,9 @@ export class Subscriber {
    * @throws CLOSED after `stop`; FEED_GAP when results of all its feeds are gone and its recovery is `strict`.
    */
   async start(): Promise<void> {
-    if (this.#stopping !== undefined && this.#failure === undefined) throw closed()
+    if (this.#ending.hasBegun && this.failure === undefined) throw closed()
     if (!this.#isStarted) await this.#source.begin()
-    await this.#mustNotHaveFailed()
+    await this.#ending.mustNotHaveFailed()
     await this.#runner.start()
     this.#isStarted = true
     this.#parts.onStart?.()
@@ -118,14 +113,8 @@ export class Subscriber {
    * at most `timeoutMs` (default 30,000); checkpoints are saved, and another process may be the subscriber.
    * Never rejects for what happens meanwhile. A second call ends the wait now.
    */
-  async stop(options: { readonly timeoutMs?: number | undefined } = {}): Promise<StopResult> {
-    const timeoutMs = stopTimeoutMs(options)
-    this.#stops += 1
-    if (this.#stops > 1) {
-      this.#halted.abort()
-      void this.#runner.stop({ timeoutMs })
-    }
-    return this.#end(timeoutMs)
+  async stop(options: StopOptions = {}): Promise<StopResult> {
+    return this.#ending.stop(options)
   }
 
   /** One page of each feed, handled and saved. Rejects when reading fails, and when started. */
@@ -160,28 +149,13 @@ export class Subscriber {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (this.#stopping ?? this.stop())
+    await this.#ending.dispose()
   }
 
-  #end(timeoutMs: number): Promise<StopResult> {
-    return this.#stopping ??= this.#finish(timeoutMs)
-  }
-
-  async #finish(timeoutMs: number): Promise<StopResult> {
-    const endAt = this.#now() + timeoutMs
-    const deadline = setTimeout(() => this.#halted.abort(), timeoutMs)
-    const halted = new Promise((resolve) => {
-      if (this.#halted.signal.aborted) resolve(undefined)
-      this.#halted.signal.addEventListener('abort', resolve, { once: true })
-    })
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+  /** Results that wait for their batch are given now. */
+  async #hurry(): Promise<void> {
     this.#source.hurry()
-    if (this.#isStarted && this.#failure === undefined) await Promise.race([halted, this.#source.flush()])
-    const result = await this.#runner.stop({ timeoutMs: Math.max(0, Math.ceil(endAt - this.#now())) })
-    // What cannot be given back in time is taken by others when its lease is over.
-    await Promise.race([halted, this.#source.close().catch(() => undefined)])
-    clearTimeout(deadline)
-    return result
+    if (this.#isStarted && this.failure === undefined) await this.#source.flush()
   }
 
   #fail(report: GapReport): void {
@@ -197,13 +171,10 @@ export class Subscriber {
   }
 
   #fatal(error: WaybillError): void {
-    if (this.#failure === undefined) {
-      quietly(() => this.#options.logger?.error('the subscriber stopped', {
-        subscriber: this.id, code: error.code, error: maskSecrets(error.message),
-      }))
-    }
-    this.#failure ??= error
-    void this.#end(DEFAULT_STOP_TIMEOUT_MS)
+    if (!this.#ending.fail(error)) return
+    quietly(() => this.#options.logger?.error('the subscriber stopped', {
+      subscriber: this.id, code: error.code, error: maskSecrets(error.message),
+    }))
   }
 
   #emit<Name extends OwnEventName>(name: Name, event: SubscriberEvents[Name]): void {
@@ -226,18 +197,11 @@ export class Subscriber {
       subscriber, feed: feed.name, error: maskSecrets(describeError(error)) }))
   }
 
-  /** What it had is given back by then. */
-  async #mustNotHaveFailed(): Promise<void> {
-    if (this.#failure === undefined) return
-    await this.#stopping
-    throw this.#failure
-  }
-
   async #counted(run: () => Promise<RunCounts>): Promise<RunCounts> {
     const patient = this.#source.hasten()
     try {
       const counts = await run()
-      await this.#mustNotHaveFailed()
+      await this.#ending.mustNotHaveFailed()
       return counts
     } finally {
       patient()

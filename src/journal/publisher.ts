@@ -12,7 +12,7 @@ import { maskSecrets } from '../core/masking.js'
 import type { ScopeId } from '../core/scope.js'
 import type { RunCounts, RunnerCounters, RunnerEventName, RunnerEvents } from '../runner/report.js'
 import { logRunner, type RunnerLogger } from '../runner/log.js'
-import { DEFAULT_STOP_TIMEOUT_MS, stopTimeoutMs } from '../runner/options.js'
+import { Ending, type StopOptions } from '../runner/ending.js'
 import { Runner, type StopResult } from '../runner/runner.js'
 import type { WakeHub } from '../runner/wake.js'
 import type { JournalStore } from './contract.js'
@@ -40,13 +40,7 @@ export class Publisher {
   readonly #runner: Runner<PublisherBatch, PublisherItem>
   readonly #source: PublisherSource
   readonly #parts: PublisherParts
-  #failure: WaybillError | undefined
-  #stopping: Promise<StopResult> | undefined
-  #stops = 0
-  /** Aborted: nothing is waited for. */
-  readonly #halted = new AbortController()
-  readonly #signal: AbortSignal | undefined
-  readonly #onAbort = (): void => void this.#end(DEFAULT_STOP_TIMEOUT_MS)
+  readonly #ending: Ending
 
   /** @throws VALIDATION naming the option. */
   constructor(parts: PublisherParts, options: PublisherOptions) {
@@ -57,9 +51,7 @@ export class Publisher {
       journal: parts.journal, progress: parts.progress, offsets: options.progress, settings, scope: parts.scope,
       now: options.time?.monotonicMs ?? monotonicMs,
       onFatal: (error) => {
-        if (this.#failure === undefined) logFailure(options.logger, this.name, error)
-        this.#failure ??= error
-        void this.#end(DEFAULT_STOP_TIMEOUT_MS)
+        if (this.#ending.fail(error)) logFailure(options.logger, this.name, error)
       },
     })
     const deliver = deliverTo(options, parts.codec)
@@ -73,14 +65,15 @@ export class Publisher {
     if (logger !== undefined) {
       logRunner((event, listener) => this.on(event, listener), 'event', { publisher: this.name }, logger)
     }
-    this.#signal = options.signal
-    if (this.#signal?.aborted === true) this.#onAbort()
-    else this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
+    this.#ending = new Ending({
+      runner: this.#runner, now: options.time?.monotonicMs ?? monotonicMs, signal: options.signal,
+      before: () => this.#source.hurry(), close: () => this.#source.close(),
+    })
   }
 
   /** Why it stopped by itself: a policy said so, the journal is another one, or its progress cannot be read. */
   get failure(): WaybillError | undefined {
-    return this.#failure
+    return this.#ending.failure
   }
 
   /**
@@ -88,7 +81,7 @@ export class Publisher {
    * @throws CLOSED after `stop`, PUBLISHER_MISMATCH when the name follows something else.
    */
   async start(): Promise<void> {
-    if (this.#stopping !== undefined) throw new WaybillError('CLOSED', 'this publisher was stopped; make a new one')
+    if (this.#ending.hasBegun) throw new WaybillError('CLOSED', 'this publisher was stopped; make a new one')
     await this.#source.begin()
     await this.#runner.start()
     this.#parts.onStart?.()
@@ -98,14 +91,8 @@ export class Publisher {
    * Nothing new is read, what is under way is waited for, for at most `timeoutMs` (default 30,000), progress is saved
    * and given back to the others. Never rejects for what happens meanwhile. A second call ends the wait now.
    */
-  async stop(options: { readonly timeoutMs?: number | undefined } = {}): Promise<StopResult> {
-    const timeoutMs = stopTimeoutMs(options)
-    this.#stops += 1
-    if (this.#stops > 1) {
-      this.#halted.abort()
-      void this.#runner.stop({ timeoutMs })
-    }
-    return this.#end(timeoutMs)
+  async stop(options: StopOptions = {}): Promise<StopResult> {
+    return this.#ending.stop(options)
   }
 
   /** One page, or what is held and due; published and saved. Rejects when reading fails, and when started. */
@@ -134,30 +121,12 @@ export class Publisher {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (this.#stopping ?? this.stop())
-  }
-
-  #end(timeoutMs: number): Promise<StopResult> {
-    return this.#stopping ??= this.#finish(timeoutMs)
-  }
-
-  async #finish(timeoutMs: number): Promise<StopResult> {
-    const deadline = setTimeout(() => this.#halted.abort(), timeoutMs)
-    const halted = new Promise((resolve) => {
-      this.#halted.signal.addEventListener('abort', resolve, { once: true })
-    })
-    this.#signal?.removeEventListener('abort', this.#onAbort)
-    this.#source.hurry()
-    const result = await this.#runner.stop({ timeoutMs })
-    // What cannot be given back in time is taken by others when its lease is over.
-    await Promise.race([halted, this.#source.close().catch(() => undefined)])
-    clearTimeout(deadline)
-    return result
+    await this.#ending.dispose()
   }
 
   async #counted(run: () => Promise<RunCounts>): Promise<RunCounts> {
     const counts = await run()
-    if (this.#failure !== undefined) throw this.#failure
+    await this.#ending.mustNotHaveFailed()
     return counts
   }
 }
