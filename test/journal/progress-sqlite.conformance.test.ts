@@ -1,27 +1,8 @@
 /** The published progress suite over SQLite, once per engine that is here: two stores on one file. */
 import { describe, test } from 'vitest'
-import { SQLITE_ENGINES, type SqliteEngineName } from '../../src/drivers/sqlite.js'
-import { sqlite } from '../../src/sqlite.js'
-import { progressStoreSuite, type OpenedProgress, type OpenProgressSettings } from '../../src/testkit/index.js'
-import { availableEngine, temporaryFile } from '../stores/sqlite-support.js'
+import { progressStoreSuite } from '../../src/testkit/index.js'
+import { halvesOf, SQLITE_PAIRS } from '../support/store-pairs.js'
 
-function openSqliteProgress(engine: SqliteEngineName): (settings: OpenProgressSettings) => Promise<OpenedProgress> {
-  return async (settings) => {
-    const file = temporaryFile()
-    const stores = [0, 1].map(() => sqlite({ path: file.path, engine, ...settings }))
-    const [first, second] = stores
-    await first!.migrate()
-    return {
-      store: first!.progress!,
-      other: second!.progress!,
-      async close() {
-        for (const store of stores) await store.close()
-        file.remove()
-      },
-    }
-  }
-}
-
-for (const engine of SQLITE_ENGINES.filter((name) => availableEngine(name) !== undefined)) {
-  describe(`sqlite by ${engine}`, () => progressStoreSuite({ test, open: openSqliteProgress(engine) }))
+for (const [name, open] of SQLITE_PAIRS) {
+  describe(name, () => progressStoreSuite({ test, open: halvesOf(open, ({ progress }) => progress) }))
 }

@@ -1,51 +1,12 @@
 /** The published suite of publishers, over every store. */
-import pg from 'pg'
-import { describe, test } from 'vitest'
-import { SQLITE_ENGINES } from '../../src/drivers/sqlite.js'
-import { memory } from '../../src/memory.js'
-import { postgres } from '../../src/postgres.js'
-import { sqlite } from '../../src/sqlite.js'
-import type { Store } from '../../src/store.js'
-import { publisherSuite, type OpenedPublisherStore } from '../../src/testkit/index.js'
-import { availableEngine, temporaryFile } from '../stores/sqlite-support.js'
-import { postgresUrl } from '../support/postgres-outbox.js'
-import { lentSchema } from '../support/postgres-schemas.js'
+import { test } from 'vitest'
+import { publisherSuite } from '../../src/testkit/index.js'
+import { onEveryStore } from '../support/whole-stores.js'
 
-async function opened(store: Store, release: () => unknown): Promise<OpenedPublisherStore> {
-  await store.migrate()
-  return {
-    journal: store.journal!,
-    progress: store.progress!,
-    async close() {
-      await store.close()
-      await release()
-    },
-  }
-}
-
-describe('memory', () => publisherSuite({ test, open: () => opened(memory(), () => undefined) }))
-
-for (const engine of SQLITE_ENGINES.filter((name) => availableEngine(name) !== undefined)) {
-  describe(`sqlite by ${engine}`, () => publisherSuite({
-    test,
-    open: () => {
-      const file = temporaryFile()
-      return opened(sqlite({ path: file.path, engine }), file.remove)
-    },
-  }))
-}
-
-// reason: there is no server and none could be started; the run's first lines say why
-describe.skipIf(postgresUrl === null)('PostgreSQL [skipped without a server]', () => {
-  describe('postgres (pg)', () => publisherSuite({
-    test,
-    open: () => {
-      const { name: schema, giveBack } = lentSchema()
-      const pool = new pg.Pool({ connectionString: postgresUrl ?? '', max: 10 })
-      return opened(postgres({ pool, schema }), async () => {
-        await pool.end()
-        await giveBack()
-      })
-    },
-  }))
-})
+onEveryStore((open) => publisherSuite({
+  test,
+  open: async () => {
+    const { store, close } = await open()
+    return { journal: store.journal!, progress: store.progress!, close }
+  },
+}))
