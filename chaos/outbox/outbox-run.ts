@@ -5,16 +5,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { join } from 'node:path'
 import { createWaybill, type Waybill } from 'waybill'
-import type { Breakage } from '../faults/breakage.js'
+import { FaultRun, type FaultRunOptions, type FaultRunResult } from '../fault-run.js'
 import { Journal, now } from '../history/journal.js'
-import { Phases, Throttle } from '../phases.js'
 import { NAME_HEADER, RECOVERY_MS } from '../plan.js'
-import type { Sample } from '../processes/child.js'
-import { scheduleOf } from '../run-size.js'
 import { leftSessions } from '../stage/sessions.js'
-import type { Stage } from '../stage/stage.js'
 import { countBacklog, countOrders } from './counts.js'
-import { FaultRunner } from './faults.js'
+import { FaultRunner, type FaultKind } from './faults.js'
 import { Fleet } from './fleet.js'
 import { judge, type Judgement } from './judge.js'
 import { LANES } from './plan.js'
@@ -24,45 +20,26 @@ const REST_WITHIN_MS = 300_000
 const DRAIN_WITHIN_MS = 60_000
 const PAGE = 1_000
 
-export interface OutboxRunOptions {
-  readonly stage: Stage
-  readonly size: OutboxRunSize
-  readonly seed: number
-  /** The journals are here. */
-  readonly folder: string
-  readonly onProgress: (line: string) => void
-  readonly onSample?: ((process: string, sample: Sample) => void) | undefined
-  /** Takes a message away behind Waybill's back: the judge must find it. */
-  readonly canary?: boolean | undefined
+export interface OutboxRunOptions extends FaultRunOptions<OutboxRunSize> {
   /** The first relay and the first producer are not killed, so that they grow old. */
   readonly sparesFirst?: boolean | undefined
 }
 
-export interface OutboxRunResult {
-  readonly judgement: Judgement
-  readonly kills: Readonly<Record<string, number>>
-  readonly faults: Breakage['counts']
-  /** What was not as it must be, beside what the judge found. */
-  readonly problems: readonly string[]
-  readonly seconds: number
-}
+export type OutboxRunResult = FaultRunResult<Judgement>
 
-export class OutboxRun {
+export class OutboxRun extends FaultRun<FaultKind, OutboxRunSize> {
   readonly #options: OutboxRunOptions
   readonly #fleet: Fleet
   readonly #faults: FaultRunner
   readonly #waybill: Waybill<unknown, unknown, Readonly<Record<never, never>>, boolean>
-  readonly #problems: string[] = []
-  readonly #throttle: Throttle
-  readonly #phases = new Phases({ look: (part) => this.#look(part), isOver: () => this.#problems.length > 0 })
   #backlog = 0
 
   constructor(options: OutboxRunOptions) {
     const { stage, folder, seed, size, onSample, sparesFirst } = options
+    super(options)
     this.#options = options
-    this.#throttle = new Throttle(size.maxBehindMs)
     this.#fleet = new Fleet({
-      stage, folder, seed, perSecond: size.perSecond[stage.store], onFailure: (error) => this.#fail(error), onSample,
+      stage, folder, seed, perSecond: size.perSecond[stage.store], onFailure: (error) => this.fail(error), onSample,
     })
     const { relays: [relay], producers: [producer] } = this.#fleet
     const spared = sparesFirst === true ? [relay, producer].filter((slot) => slot !== undefined) : []
@@ -75,50 +52,41 @@ export class OutboxRun {
     const { crew, producers } = this.#fleet
     try {
       await this.#fleet.start()
-      await this.#phases.live('quiet', size.quietMs)
-      await this.#underFaults()
-      await this.#phases.live('calm', size.calmMs)
+      await this.phases.live('quiet', size.quietMs)
+      await this.underFaults(this.#faults)
+      await this.phases.live('calm', size.calmMs)
       // A run is as long as its faults and as large as it says, whichever takes longer.
-      await this.#phases.until('calm', () => this.#fleet.produced >= size.messages[stage.store], REST_WITHIN_MS)
+      await this.phases.until('calm', () => this.#fleet.produced >= size.messages[stage.store], REST_WITHIN_MS)
       await crew.stop(producers)
       await this.#drain()
       await this.#fleet.stopTheRest()
-      this.#problems.push(...await leftSessions(stage, ['chaos-relay', 'chaos-producer']))
+      this.problems.push(...await leftSessions(stage, ['chaos-relay', 'chaos-producer']))
     } finally {
       crew.abandon()
     }
     await this.#writeFinal()
     const rows = await countOrders(stage)
-    this.#progress('judging')
+    this.progress('judging')
     const judgement = judge({ journals: crew.journals, rows, recoveryMs: RECOVERY_MS })
     return {
-      judgement, kills: crew.kills, faults: this.#faults.breakage.counts, problems: this.#problems,
-      seconds: this.#phases.seconds,
+      judgement, kills: crew.kills, faults: this.#faults.breakage.counts, problems: this.problems,
+      seconds: this.phases.seconds,
     }
   }
 
-  async #underFaults(): Promise<void> {
-    const { size, seed, stage } = this.#options
-    await this.#phases.underFaults(size.faultsMs, scheduleOf(size, stage, seed), (fault) => {
-      this.#faults.begin(fault, (error) => this.#fail(error))
-    })
-    await this.#faults.breakage.over()
-  }
-
-  /** Holds the producers while too much waits. */
-  async #look(part: string): Promise<void> {
+  protected override async look(part: string): Promise<void> {
     const { crew, producers, receivers } = this.#fleet
     // A server that is down just now has the backlog that it had.
     this.#backlog = await countBacklog(this.#options.stage).catch(() => this.#backlog)
     const received = receivers.reduce((sum, { process }) => sum + process.count('accepted'), 0)
-    crew.tell(producers, { kind: this.#throttle.decide(received, this.#backlog) })
-    this.#progress(`${part}: ${received} delivered, ${this.#backlog} waiting, ${crew.killed} kills`)
+    crew.tell(producers, { kind: this.throttle.decide(received, this.#backlog) })
+    this.progress(`${part}: ${received} delivered, ${this.#backlog} waiting, ${crew.killed} kills`)
   }
 
   async #drain(): Promise<void> {
     await wait(100)
-    await this.#look('drain')
-    await this.#phases.until('drain', () => this.#backlog === 0, DRAIN_WITHIN_MS)
+    await this.look('drain')
+    await this.phases.until('drain', () => this.#backlog === 0, DRAIN_WITHIN_MS)
   }
 
   async #writeFinal(): Promise<void> {
@@ -135,13 +103,5 @@ export class OutboxRun {
       if (page.length < PAGE) break
     }
     journal.close()
-  }
-
-  #fail(error: Error): void {
-    this.#problems.push(error.message)
-  }
-
-  #progress(line: string): void {
-    this.#options.onProgress(`${this.#options.stage.store} ${this.#phases.seconds.toFixed(1)} s ${line}`)
   }
 }

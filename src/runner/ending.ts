@@ -1,6 +1,6 @@
 /**
- * How whoever follows something comes to its end: once, because it was stopped, because a signal was aborted, or because
- * it cannot go on.
+ * How whoever follows something comes to its end: once, because it was stopped, because a signal was aborted, or
+ * because it cannot go on.
  *
  *     stop, signal or failure ─► before ─► the runner stops ─► close
  *     └── all within timeoutMs, or until a second stop: then nothing is waited for any more ──┘
