@@ -2,16 +2,20 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { journalCases, offsetCases, outboxCases, progressCases, publisherCases } from '../../src/testkit/index.js'
+import {
+  checkpointCases, feedCases, journalCases, liveResultsCases, offsetCases, outboxCases, progressCases, publisherCases,
+  resultLogCases, subscriberCases,
+} from '../../src/testkit/index.js'
 
 const root = resolve(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'docs/guarantees.md'), 'utf8')
 const caseIds = new Set([
-  ...outboxCases, ...journalCases, ...offsetCases, ...progressCases, ...publisherCases,
+  ...outboxCases, ...journalCases, ...offsetCases, ...progressCases, ...publisherCases, ...resultLogCases,
+  ...liveResultsCases, ...feedCases, ...checkpointCases, ...subscriberCases,
 ].map(({ id }) => id))
 
-/** `A-13`, `late-1`, `journal-scope-1`: what looks like the id of a case, in backticks. */
-const CASE = /`([A-Za-z]+(?:-[a-z]+)*-\d+)`/g
+/** `A-13`, `late-1`, `journal-scope-1`, `B-43-skip`: what looks like the id of a case, in backticks. */
+const CASE = /`([A-Za-z]+(?:-[a-z]+)*-\d+(?:-[a-z]+)?)`/g
 const LINK = /\[([^\]]+)\]\(([^)\s]+)\)/g
 
 const rows = page.split('\n').filter((line) => line.startsWith('| **'))
