@@ -34,6 +34,14 @@ export function scopedKey(scope: ScopeId, value: string): string {
   return `scope:${Buffer.byteLength(scope)}:${scope}:${value}`
 }
 
+/**
+ * A name of its own in each scope: as it is in the default scope, with its scope elsewhere, and where it looks as if it
+ * had one.
+ */
+export function scopedName(scope: ScopeId, name: string): string {
+  return scope === DEFAULT_SCOPE && !name.startsWith('scope:') ? name : scopedKey(scope, name)
+}
+
 /** The scope of a view, which is a scope of its own inside another view's. @throws VALIDATION. */
 export function nestedScope(outer: ScopeId | undefined, scope: string): ScopeId {
   return outer === undefined ? scopeId(scope) : scopeId(scopedKey(outer, scopeId(scope)))

@@ -1,7 +1,7 @@
 /** What a feed is asked to be, and what that comes to. */
 import { validationError } from '../core/errors.js'
 import { DEFAULT_FEED_CAPACITY, MAX_FEED_CAPACITY, MAX_NAME_BYTES } from '../core/limits.js'
-import { DEFAULT_SCOPE, scopedKey, type ScopeId } from '../core/scope.js'
+import { DEFAULT_SCOPE, scopedName, type ScopeId } from '../core/scope.js'
 import { assertInteger, assertName } from '../core/validate.js'
 import { configHash } from './signature.js'
 
@@ -45,15 +45,9 @@ export function feedSettings(options: FeedOptions, scope: ScopeId | undefined): 
   }
   const name = assertName('name', options.name, MAX_NAME_BYTES)
   return {
-    name, key: feedKey(name, scope), keyOf: key, onConfigChange,
+    name, key: scopedName(scope ?? DEFAULT_SCOPE, name), keyOf: key, onConfigChange,
     capacity: assertInteger('capacity', capacity, 1, MAX_FEED_CAPACITY),
     configHash: options.configHash === undefined ? configHash(options.config ?? null)
       : assertName('configHash', options.configHash, MAX_NAME_BYTES),
   }
-}
-
-/** A name of its own in each scope; the default scope's are as they are, where they do not look like others'. */
-export function feedKey(name: string, scope: ScopeId | undefined): string {
-  const isPlain = (scope ?? DEFAULT_SCOPE) === DEFAULT_SCOPE && !name.startsWith('scope:')
-  return isPlain ? name : scopedKey(scope ?? DEFAULT_SCOPE, name)
 }

@@ -3,13 +3,12 @@ import { newConsumer } from '../core/environment.js'
 import { validationError, WaybillError } from '../core/errors.js'
 import { MAX_LEASE_MS, MAX_NAME_BYTES } from '../core/limits.js'
 import { retryPolicy } from '../core/retry.js'
-import type { ScopeId } from '../core/scope.js'
+import { DEFAULT_SCOPE, scopedName, type ScopeId } from '../core/scope.js'
 import { assertDuration, assertInteger, assertName } from '../core/validate.js'
 import type { RunnerLogger } from '../runner/log.js'
 import type { RunnerOptions } from '../runner/options.js'
 import type { CheckpointStore } from './checkpoints.js'
 import type { AnyFeed } from './feed.js'
-import { feedKey } from './feed-options.js'
 import type { GapReport, RecoveryPolicy } from './feed-recovery.js'
 import type { Result } from './result.js'
 import type { FeedSnapshot } from './snapshot.js'
@@ -156,7 +155,7 @@ export function subscriberSettings(
   const feeds = checkFeeds(options.feeds)
   checkRules({ ...options, start, recovery }, checkpoints)
   return {
-    id, key: feedKey(id, scope), feeds, start, recovery, onFailure,
+    id, key: scopedName(scope ?? DEFAULT_SCOPE, id), feeds, start, recovery, onFailure,
     maxAttempts: assertInteger('maxAttempts', options.maxAttempts ?? 20, 1, 1_000),
     leaseMs: assertDuration('leaseMs', options.leaseMs ?? 30_000, 1, MAX_LEASE_MS),
     saveEvery: assertInteger('saveEvery', options.saveEvery ?? 1_000, 1, 100_000),

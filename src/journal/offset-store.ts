@@ -11,7 +11,7 @@
  * [offset-9]; a stream that is not in the map has none. The names in brackets are the cases of the published suite.
  */
 import { WaybillError } from '../core/errors.js'
-import { DEFAULT_SCOPE, scopedKey } from '../core/scope.js'
+import { scopedName } from '../core/scope.js'
 import type { StreamName } from './event.js'
 
 export interface OffsetStore {
@@ -49,7 +49,7 @@ export interface SavedOffsets {
  * had one. No two streams have the same.
  */
 export function offsetKey({ scope, stream }: StreamName): string {
-  return scope === DEFAULT_SCOPE && !stream.startsWith('scope:') ? stream : scopedKey(scope, stream)
+  return scopedName(scope, stream)
 }
 
 export function staleOwner(name: string): WaybillError {
