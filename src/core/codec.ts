@@ -2,6 +2,7 @@
  * A codec turns a payload into the exact bytes that are stored and delivered.
  * Stores never look inside them.
  */
+import { asBuffer } from './bytes.js'
 import { validationError, WaybillError } from './errors.js'
 
 export interface Codec {
@@ -32,10 +33,6 @@ export const jsonCodec: Codec = {
     }
   },
   canonical: (payload) => Buffer.from(canonicalJson(JSON.parse(stringify(payload) ?? 'null'))),
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function stringify(payload: unknown): string | undefined {

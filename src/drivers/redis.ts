@@ -3,6 +3,7 @@
  * client of our own is opened. Typed by shape, so that the library needs no client to be installed.
  */
 import { createRequire } from 'node:module'
+import { asBuffer } from '../core/bytes.js'
 import { WaybillError } from '../core/errors.js'
 import type { RedisArgument, RedisCommands, RedisReply } from '../core/redis-commands.js'
 
@@ -99,6 +100,5 @@ function openClient(url: string): OwnClient {
 }
 
 function toOwn(argument: RedisArgument): string | Buffer {
-  return typeof argument === 'string' || Buffer.isBuffer(argument) ? argument
-    : Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength)
+  return typeof argument === 'string' ? argument : asBuffer(argument)
 }

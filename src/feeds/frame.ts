@@ -7,6 +7,7 @@
  *
  * A change is its kind, its signature and how many bytes its values before and after have; −1 where there is none.
  */
+import { asBuffer } from '../core/bytes.js'
 import type { Codec } from '../core/codec.js'
 import { decodePayload } from '../core/content.js'
 import { WaybillError } from '../core/errors.js'
@@ -48,7 +49,7 @@ export function encodeFrame(type: string, at: number, changes: readonly EncodedC
 
 /** The changes with their values as bytes. @throws CORRUPT. */
 function readFrame(data: Uint8Array): { readonly header: Header; readonly changes: readonly EncodedChange[] } {
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const bytes = asBuffer(data)
   const end = bytes.indexOf(NEWLINE)
   const header = end < 0 ? undefined : parseHeader(bytes.toString('utf8', 0, end))
   if (header === undefined) throw corrupt('it does not begin with what is in it')

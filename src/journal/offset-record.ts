@@ -5,6 +5,7 @@
  *
  * No version and no checksum: it is the format of the design behind it, whose records can be read and continued.
  */
+import { asBuffer } from '../core/bytes.js'
 import { MAX_U64 } from '../core/u64.js'
 
 export function encodeOffsets(offsets: ReadonlyMap<string, bigint>): Uint8Array {
@@ -24,7 +25,7 @@ export function encodeOffsets(offsets: ReadonlyMap<string, bigint>): Uint8Array 
  * twice the last counts.
  */
 export function decodeOffsets(payload: Uint8Array): Map<string, bigint> | undefined {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  const bytes = asBuffer(payload)
   if (bytes.length < 4) return undefined
   // A byte order mark is part of a key.
   const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

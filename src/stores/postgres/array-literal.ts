@@ -2,6 +2,7 @@
  * Arrays as PostgreSQL array literals. Sent as plain text they mean the same through every driver and ORM,
  * which disagree on how they encode arrays.
  */
+import { asBuffer } from '../../core/bytes.js'
 
 export function arrayLiteral(values: readonly (string | null)[]): string {
   let last: string | null = null
@@ -15,15 +16,11 @@ export function arrayLiteral(values: readonly (string | null)[]): string {
 }
 
 export function byteaArrayLiteral(values: readonly (Uint8Array | null)[]): string {
-  return `{${values.map((value) => (value === null ? 'NULL' : `"\\\\x${toHex(value)}"`)).join(',')}}`
+  return `{${values.map((value) => (value === null ? 'NULL' : `"\\\\x${asBuffer(value).toString('hex')}"`)).join(',')}}`
 }
 
 function quoteElement(value: string): string {
   return /^[0-9A-Za-z_.-]+$/.test(value) && value.toLowerCase() !== 'null'
     ? value
     : `"${value.replace(/["\\]/g, '\\$&')}"`
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }

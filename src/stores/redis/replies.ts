@@ -1,4 +1,5 @@
 /** From replies to values. Clients give bytes, and text where they were told so; both are read. */
+import { asBuffer } from '../../core/bytes.js'
 import { WaybillError } from '../../core/errors.js'
 import type { RedisReply } from '../../core/redis-commands.js'
 
@@ -13,7 +14,7 @@ export function bytesOf(reply: RedisReply | undefined): Uint8Array {
 }
 
 export function textOf(reply: RedisReply | undefined): string {
-  if (reply instanceof Uint8Array) return Buffer.from(reply.buffer, reply.byteOffset, reply.byteLength).toString()
+  if (reply instanceof Uint8Array) return asBuffer(reply).toString()
   if (typeof reply === 'string' || typeof reply === 'number' || typeof reply === 'bigint') return String(reply)
   throw unexpected()
 }
