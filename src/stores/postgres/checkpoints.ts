@@ -9,17 +9,17 @@
  */
 import type { Clock } from '../../core/environment.js'
 import { isWaybillError } from '../../core/errors.js'
-import type { SqlDatabase, SqlExecutor, SqlRow, SqlStatement, SqlValue } from '../../core/sql.js'
+import type { SqlDatabase, SqlRow, SqlValue } from '../../core/sql.js'
 import { fromOrderedI64, MAX_ASSIGNED, orderedI64 } from '../../core/u64.js'
 import type {
   Checkpoint, CheckpointStore, DeadResult, DeadResultsRequest, SaveCheckpoints, SubscribersRequest, SubscriberState,
   TakeSubscriber,
 } from '../../feeds/checkpoints.js'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.js'
-import { Calls } from './calls.js'
+import { DatabaseCalls } from './calls.js'
 import { checkpointStatements, type CheckpointStatements } from './checkpoint-statements.js'
 import { translatedDatabase } from './database.js'
-import { toBigInt, toBytes } from './feed-rows.js'
+import { toBigInt, toBytes } from './row-values.js'
 
 /** What a statement fails with at a stricter isolation when it meets another's change. */
 const SERIALIZATION_FAILURE = '40001'
@@ -32,19 +32,18 @@ export interface PostgresCheckpointOptions {
 
 export class PostgresCheckpointStore implements CheckpointStore {
   readonly capabilities = { durable: true, shared: true }
-  readonly #database: SqlDatabase
   readonly #sql: CheckpointStatements
   readonly #clock: Clock | undefined
-  readonly #calls = new Calls()
+  readonly #calls: DatabaseCalls
 
   constructor(database: SqlDatabase, { schema, now }: PostgresCheckpointOptions) {
-    this.#database = translatedDatabase(database)
+    this.#calls = new DatabaseCalls(translatedDatabase(database))
     this.#sql = checkpointStatements(schema)
     this.#clock = now
   }
 
   async take({ subscriber, owner, leaseMs }: TakeSubscriber): Promise<SubscriberState | undefined> {
-    return this.#readCommitted(async (tx) => {
+    return this.#calls.readCommitted(async (tx) => {
       const [row] = await tx.execute(this.#sql.take([subscriber, owner, leaseMs, this.#now()]))
       return row && toState(row, await tx.execute(this.#sql.checkpoints([subscriber])))
     })
@@ -53,19 +52,19 @@ export class PostgresCheckpointStore implements CheckpointStore {
   async save(request: SaveCheckpoints): Promise<boolean> {
     const statement = this.#sql.save(saveParams(request, this.#now()))
     try {
-      return (await this.#ask(statement)).length > 0
+      return (await this.#calls.ask(statement)).length > 0
     } catch (error) {
       if (!isWaybillError(error) || error.details['databaseCode'] !== SERIALIZATION_FAILURE) throw error
-      return (await this.#readCommitted((tx) => tx.execute(statement))).length > 0
+      return (await this.#calls.readCommitted((tx) => tx.execute(statement))).length > 0
     }
   }
 
   async release({ subscriber, term }: { readonly subscriber: string; readonly term: bigint }): Promise<void> {
-    await this.#readCommitted((tx) => tx.execute(this.#sql.release([subscriber, term])))
+    await this.#calls.readCommitted((tx) => tx.execute(this.#sql.release([subscriber, term])))
   }
 
   async list({ after, limit }: SubscribersRequest): Promise<readonly SubscriberState[]> {
-    const rows = await this.#ask(this.#sql.list([after, limit, this.#now()]))
+    const rows = await this.#calls.ask(this.#sql.list([after, limit, this.#now()]))
     const bySubscriber = new Map(rows.map((row) => [row['subscriber'], row]))
     return [...bySubscriber].map(([name, state]) => (
       toState(state, rows.filter(({ subscriber, feed }) => subscriber === name && feed !== null))))
@@ -73,11 +72,11 @@ export class PostgresCheckpointStore implements CheckpointStore {
 
   async deadLetters({ subscriber, after, limit }: DeadResultsRequest): Promise<readonly DeadResult[]> {
     if (after > MAX_ASSIGNED) return []
-    return (await this.#ask(this.#sql.deadLetters([subscriber, after, limit]))).map(toDead)
+    return (await this.#calls.ask(this.#sql.deadLetters([subscriber, after, limit]))).map(toDead)
   }
 
   async forget(subscriber: string): Promise<boolean> {
-    return this.#readCommitted(async (tx) => {
+    return this.#calls.readCommitted(async (tx) => {
       const [row] = await tx.execute(this.#sql.forget([subscriber]))
       if (row !== undefined) await tx.execute(this.#sql.forgetAll([subscriber]))
       return row !== undefined
@@ -87,17 +86,6 @@ export class PostgresCheckpointStore implements CheckpointStore {
   /** The connections are closed by the outbox. */
   async close(): Promise<void> {
     await this.#calls.close()
-  }
-
-  #readCommitted<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
-    return this.#calls.run(() => this.#database.transaction(async (tx) => {
-      await tx.execute({ text: 'set transaction isolation level read committed', params: [] })
-      return work(tx)
-    }))
-  }
-
-  #ask(statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return this.#calls.run(() => this.#database.executor.execute(statement))
   }
 
   #now(): number | null {

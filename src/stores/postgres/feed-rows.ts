@@ -1,10 +1,10 @@
-/** From rows to feeds, and back to parameters. Drivers give bigints as text or number; both are read. */
-import { WaybillError } from '../../core/errors.js'
+/** From rows to feeds, and back to parameters. */
 import type { SqlRow, SqlValue } from '../../core/sql.js'
 import { fromOrderedI64, MAX_ASSIGNED, orderedI64 } from '../../core/u64.js'
 import type { FeedCommit, LiveRow, LogEntry, RowMutation } from '../../feeds/contract.js'
 import type { FeedState } from '../../feeds/result.js'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.js'
+import { toBigInt, toBytes } from './row-values.js'
 
 export function toState(row: SqlRow): FeedState {
   return {
@@ -24,15 +24,6 @@ export function toEntry(row: SqlRow): LogEntry {
 
 export function toLiveRow(row: SqlRow): LiveRow {
   return { signature: fromOrderedI64(toBigInt(row['signature'])), data: toBytes(row['content']) }
-}
-
-export function toBigInt(value: unknown): bigint {
-  return BigInt(String(value))
-}
-
-export function toBytes(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value
-  throw new WaybillError('CORRUPT', 'the driver did not return what is stored as bytes')
 }
 
 /** Those of the statement `commit`. Results that would leave the ring at once are counted, and not sent. */

@@ -29,12 +29,13 @@ import type {
 } from '../../feeds/contract.js'
 import type { FeedState } from '../../feeds/result.js'
 import { feedExhausted } from '../../feeds/ring.js'
-import { Calls } from './calls.js'
+import { DatabaseCalls } from './calls.js'
 import { translatedDatabase, translatedExecutor } from './database.js'
 import { PostgresLiveResults, PostgresResultLog } from './feed-log.js'
-import { commitParams, isExhausted, toBigInt, toEntry, toState, toStateIfAny } from './feed-rows.js'
+import { commitParams, isExhausted, toEntry, toState, toStateIfAny } from './feed-rows.js'
 import { PostgresFeedSnapshot } from './feed-snapshot.js'
 import { feedStatements, type FeedStatements } from './feed-statements.js'
+import { toBigInt } from './row-values.js'
 
 export class PostgresFeedStore implements FeedStore<SqlExecutor> {
   readonly capabilities: FeedCapabilities = {
@@ -44,12 +45,13 @@ export class PostgresFeedStore implements FeedStore<SqlExecutor> {
   readonly live: PostgresLiveResults
   readonly #database: SqlDatabase
   readonly #sql: FeedStatements
-  readonly #calls = new Calls()
+  readonly #calls: DatabaseCalls
   /** What is open holds a connection, so it is ended with the store. */
   readonly #snapshots = new Set<PostgresFeedSnapshot>()
 
   constructor(database: SqlDatabase, { schema }: { readonly schema: string }) {
     this.#database = translatedDatabase(database)
+    this.#calls = new DatabaseCalls(this.#database)
     this.#sql = feedStatements(schema)
     const ports = {
       database: this.#database, sql: this.#sql, calls: this.#calls,
@@ -93,11 +95,11 @@ export class PostgresFeedStore implements FeedStore<SqlExecutor> {
   }
 
   async state(feed: string): Promise<FeedState | undefined> {
-    return toStateIfAny((await this.#ask(this.#sql.state([feed])))[0])
+    return toStateIfAny((await this.#calls.ask(this.#sql.state([feed])))[0])
   }
 
   async page({ feed, after, limit }: FeedPageRead): Promise<FeedPage | undefined> {
-    const [first, ...entries] = await this.#ask(this.#sql.page([feed, orderedI64(after), limit]))
+    const [first, ...entries] = await this.#calls.ask(this.#sql.page([feed, orderedI64(after), limit]))
     const state = toStateIfAny(first)
     return state && { state, entries: entries.map(toEntry) }
   }
@@ -132,7 +134,7 @@ export class PostgresFeedStore implements FeedStore<SqlExecutor> {
   }
 
   async list({ after, limit }: FeedsRequest): Promise<readonly FeedSummary[]> {
-    return (await this.#ask(this.#sql.list([after, limit]))).map((row) => (
+    return (await this.#calls.ask(this.#sql.list([after, limit]))).map((row) => (
       { ...toState(row), rows: Number(row['row_count']) }))
   }
 
@@ -164,10 +166,6 @@ export class PostgresFeedStore implements FeedStore<SqlExecutor> {
   ): Promise<T> {
     const executor = translatedExecutor(tx)
     return this.#calls.run(() => work((statement) => executor.execute(statement)))
-  }
-
-  #ask(statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return this.#calls.run(() => this.#database.executor.execute(statement))
   }
 }
 

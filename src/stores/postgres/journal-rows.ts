@@ -1,10 +1,10 @@
-/** From rows to events, and to what a page says of itself. Drivers give bigints as text or number; both are read. */
+/** From rows to events, and to what a page says of itself. */
 import { NO_HEADERS } from '../../core/content.js'
-import { WaybillError } from '../../core/errors.js'
 import type { ScopeId } from '../../core/scope.js'
 import type { SqlRow } from '../../core/sql.js'
 import { NO_TAGS, type JournalEvent } from '../../journal/event.js'
 import { formatMessageId } from '../../outbox/message-id.js'
+import { optionalText, toBigInt, toBytes } from './row-values.js'
 
 export interface PageState {
   readonly epoch: string
@@ -16,20 +16,20 @@ export interface PageState {
 
 export function toPageState(row: SqlRow | undefined): PageState {
   return {
-    epoch: String(row?.['epoch']), head: BigInt(String(row?.['head'])), snap: String(row?.['snap']),
-    nextXid: BigInt(String(row?.['next_xid'])),
+    epoch: String(row?.['epoch']), head: toBigInt(row?.['head']), snap: String(row?.['snap']),
+    nextXid: toBigInt(row?.['next_xid']),
   }
 }
 
 export function toEvent(tag: string, row: SqlRow): JournalEvent {
-  const position = BigInt(String(row['position']))
+  const position = toBigInt(row['position'])
   return {
     id: formatMessageId(tag, position), position,
     scope: row['scope'] as ScopeId,
     stream: String(row['stream']),
-    sequence: BigInt(String(row['sequence'])),
+    sequence: toBigInt(row['sequence']),
     type: String(row['type']),
-    payload: bytes(row['payload']),
+    payload: toBytes(row['payload']),
     contentType: String(row['content_type']),
     manifest: optionalText(row['manifest']),
     tags: row['tags'] === null ? NO_TAGS : JSON.parse(String(row['tags'])) as string[],
@@ -37,11 +37,4 @@ export function toEvent(tag: string, row: SqlRow): JournalEvent {
     writerId: optionalText(row['writer_id']),
     createdAt: Number(row['created_at']),
   }
-}
-
-const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-
-function bytes(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value
-  throw new WaybillError('CORRUPT', 'the driver did not return the payload as bytes')
 }

@@ -1,10 +1,11 @@
-/** From rows to messages. Drivers give bigints as text or number; both are read. */
-import { WaybillError } from '../../core/errors.js'
+/** From rows to messages. */
+import { NO_HEADERS } from '../../core/content.js'
 import { DEFAULT_SCOPE, type ScopeId } from '../../core/scope.js'
 import type { SqlRow } from '../../core/sql.js'
 import type { ClaimRequest } from '../../outbox/contract.js'
 import { formatMessageId } from '../../outbox/message-id.js'
 import { DEFAULT_MAX_ATTEMPTS, type OutboxMessage, type OutboxStatus } from '../../outbox/message.js'
+import { optionalText, toBytes } from './row-values.js'
 
 export function toMessage(tag: string, row: SqlRow): OutboxMessage {
   return messageOf(tag, row, {
@@ -47,7 +48,7 @@ export function messageOf(tag: string, row: SqlRow, state: MessageState): Outbox
     target: state.target,
     type: String(row['type']),
     key: optionalText(row['key']),
-    payload: bytes(row['payload']),
+    payload: toBytes(row['payload']),
     contentType: String(row['content_type'] ?? 'application/json'),
     headers: parseHeaders(row['headers']),
     dedupeKey: optionalText(row['dedupe_key']),
@@ -65,17 +66,8 @@ export function messageOf(tag: string, row: SqlRow, state: MessageState): Outbox
   }
 }
 
-const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
-
 function parseHeaders(text: unknown): Readonly<Record<string, string>> {
   return text === null || text === '{}' ? NO_HEADERS : (JSON.parse(String(text)) as Record<string, string>)
 }
 
-const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-
 const optionalNumber = (value: unknown): number | undefined => (value === null ? undefined : Number(value))
-
-function bytes(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value
-  throw new WaybillError('CORRUPT', 'the driver did not return the payload as bytes')
-}

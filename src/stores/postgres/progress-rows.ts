@@ -1,14 +1,15 @@
-/** Between rows and the nouns of progress. Drivers give bigints as text or number; both are read. */
+/** Between rows and the nouns of progress. */
 import type { ScopeId } from '../../core/scope.js'
 import type { SqlRow, SqlValue } from '../../core/sql.js'
 import type { DeadEvent, HeldStream, PartProgress, PublisherState } from '../../journal/progress.js'
 import { shownPart, type MemberRecord, type PartRecord } from '../../journal/publisher-record.js'
 import { arrayLiteral } from './array-literal.js'
+import { optionalText, toBigInt } from './row-values.js'
 
 export function toPart(row: SqlRow): PartRecord {
   return {
-    part: Number(row['part']), slots: BigInt.asUintN(64, big(row['slots'])), cursor: optionalText(row['cursor']),
-    owner: optionalText(row['owner']), term: big(row['term']), leaseUntil: Number(row['lease_until']),
+    part: Number(row['part']), slots: BigInt.asUintN(64, toBigInt(row['slots'])), cursor: optionalText(row['cursor']),
+    owner: optionalText(row['owner']), term: toBigInt(row['term']), leaseUntil: Number(row['lease_until']),
   }
 }
 
@@ -30,15 +31,15 @@ export function toState(publisher: string, rows: readonly SqlRow[]): PublisherSt
 export function toHeld(row: SqlRow): HeldStream {
   return {
     scope: row['scope'] as ScopeId, stream: String(row['stream']), slot: Number(row['slot']),
-    from: big(row['from_sequence']), to: big(row['to_sequence']), attempts: Number(row['attempts']),
+    from: toBigInt(row['from_sequence']), to: toBigInt(row['to_sequence']), attempts: Number(row['attempts']),
     retryInMs: Number(row['retry_in']), error: String(row['error']),
   }
 }
 
 export function toDead(row: SqlRow): DeadEvent {
   return {
-    number: big(row['number']), scope: row['scope'] as ScopeId, stream: String(row['stream']),
-    id: String(row['event_id']), sequence: big(row['sequence']), type: String(row['type']),
+    number: toBigInt(row['number']), scope: row['scope'] as ScopeId, stream: String(row['stream']),
+    id: String(row['event_id']), sequence: toBigInt(row['sequence']), type: String(row['type']),
     attempts: Number(row['attempts']), error: String(row['error']), diedAt: Number(row['died_at']),
   }
 }
@@ -78,6 +79,3 @@ export function outcomeColumns({ held, freed, dead }: PartProgress): SqlValue[] 
 function column<T>(items: readonly T[], valueOf: (item: T) => string | number | bigint | undefined): string {
   return arrayLiteral(items.map((item) => valueOf(item)?.toString() ?? null))
 }
-
-const big = (value: unknown): bigint => BigInt(String(value))
-const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)

@@ -17,7 +17,7 @@ import type {
 } from '../../journal/progress.js'
 import { changesOf, NO_PUBLISHER, stateOf, type PublisherRecord } from '../../journal/publisher-record.js'
 import { arrayLiteral } from './array-literal.js'
-import { Calls } from './calls.js'
+import { DatabaseCalls } from './calls.js'
 import { translatedDatabase } from './database.js'
 import type { PostgresJournalOptions } from './journal.js'
 import {
@@ -29,19 +29,18 @@ import { progressStatements, type ProgressStatements } from './progress-statemen
 const SERIALIZATION_FAILURE = '40001'
 
 export class PostgresProgressStore implements ProgressStore {
-  readonly #database: SqlDatabase
   readonly #sql: ProgressStatements
   readonly #clock: Clock | undefined
-  readonly #calls = new Calls()
+  readonly #calls: DatabaseCalls
 
   constructor(database: SqlDatabase, { schema, now }: PostgresJournalOptions) {
-    this.#database = translatedDatabase(database)
+    this.#calls = new DatabaseCalls(translatedDatabase(database))
     this.#sql = progressStatements(schema)
     this.#clock = now
   }
 
   async look(publisher: string): Promise<PublisherState | undefined> {
-    return toState(publisher, await this.#ask(this.#sql.look([publisher, this.#now()])))
+    return toState(publisher, await this.#calls.ask(this.#sql.look([publisher, this.#now()])))
   }
 
   async take(request: TakeRequest): Promise<PublisherState> {
@@ -73,11 +72,11 @@ export class PostgresProgressStore implements ProgressStore {
   }
 
   async holds({ publisher, slots, limit }: HoldsRequest): Promise<readonly HeldStream[]> {
-    return (await this.#ask(this.#sql.holds([publisher, signed(slots), limit, this.#now()]))).map(toHeld)
+    return (await this.#calls.ask(this.#sql.holds([publisher, signed(slots), limit, this.#now()]))).map(toHeld)
   }
 
   async list({ after, limit }: PublishersRequest): Promise<readonly PublisherSummary[]> {
-    const rows = await this.#ask(this.#sql.list([after, limit, this.#now()]))
+    const rows = await this.#calls.ask(this.#sql.list([after, limit, this.#now()]))
     const names = [...new Set(rows.map((row) => String(row['publisher'])))]
     return names.flatMap((name) => {
       const own = rows.filter((row) => row['publisher'] === name)
@@ -107,7 +106,7 @@ export class PostgresProgressStore implements ProgressStore {
   }
 
   async deadLetters({ publisher, scope, after, limit }: DeadLettersRequest): Promise<readonly DeadEvent[]> {
-    return (await this.#ask(this.#sql.deadLetters([publisher, after, scope ?? null, limit]))).map(toDead)
+    return (await this.#calls.ask(this.#sql.deadLetters([publisher, after, scope ?? null, limit]))).map(toDead)
   }
 
   /** The connections are closed by the outbox. */
@@ -125,10 +124,10 @@ export class PostgresProgressStore implements ProgressStore {
   /** A save that met a taker's change is told so under READ COMMITTED by finding another term. */
   async #saved(statement: SqlStatement): Promise<readonly SqlRow[]> {
     try {
-      return await this.#ask(statement)
+      return await this.#calls.ask(statement)
     } catch (error) {
       if (!isWaybillError(error) || error.details['databaseCode'] !== SERIALIZATION_FAILURE) throw error
-      return this.#readCommitted((tx) => tx.execute(statement))
+      return this.#calls.readCommitted((tx) => tx.execute(statement))
     }
   }
 
@@ -150,7 +149,7 @@ export class PostgresProgressStore implements ProgressStore {
     publisher: string, absent: 'make' | 'find',
     work: (tx: SqlExecutor, record: PublisherRecord, now: number) => Promise<T>,
   ): Promise<T> {
-    return this.#readCommitted(async (tx) => {
+    return this.#calls.readCommitted(async (tx) => {
       let [row] = await tx.execute(this.#sql.lockPublisher([publisher]))
       if (row === undefined && absent === 'make') {
         // Two that make it at once: the second waits here, and finds the row of the first.
@@ -176,17 +175,6 @@ export class PostgresProgressStore implements ProgressStore {
     if (parts.length > 0) await tx.execute(this.#sql.writeParts([publisher, ...partColumns(parts)]))
     if (endedMembers.length > 0) await tx.execute(this.#sql.endMembers([publisher, arrayLiteral(endedMembers)]))
     if (members.length > 0) await tx.execute(this.#sql.writeMembers([publisher, ...memberColumns(members)]))
-  }
-
-  #readCommitted<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
-    return this.#calls.run(() => this.#database.transaction(async (tx) => {
-      await tx.execute({ text: 'set transaction isolation level read committed', params: [] })
-      return work(tx)
-    }))
-  }
-
-  #ask(statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return this.#calls.run(() => this.#database.executor.execute(statement))
   }
 
   #now(): number | null {
