@@ -37,6 +37,9 @@ import { PostgresFeedSnapshot } from './feed-snapshot.js'
 import { feedStatements, type FeedStatements } from './feed-statements.js'
 import { toBigInt } from './row-values.js'
 
+/** A feed that is made and deleted as often as this while it is opened is being fought over. */
+const MAX_ROUNDS = 3
+
 export class PostgresFeedStore implements FeedStore<SqlExecutor> {
   readonly capabilities: FeedCapabilities = {
     transactions: true, concurrentTransactions: true, snapshots: 'exact', shared: true, durable: true,
@@ -67,16 +70,18 @@ export class PostgresFeedStore implements FeedStore<SqlExecutor> {
 
   async open(tx: SqlExecutor, { feed, incarnation, configHash, capacity }: NewFeed): Promise<FeedState> {
     return this.#run(tx, async (execute) => {
-      const [made] = await execute(this.#sql.make([feed, incarnation, configHash, capacity]))
-      if (made !== undefined) {
-        // A log or rows may have been there on their own.
-        await execute(this.#sql.clearAll([feed]))
-        return toState(made)
+      for (let round = 0; round < MAX_ROUNDS; round += 1) {
+        const [made] = await execute(this.#sql.make([feed, incarnation, configHash, capacity]))
+        if (made !== undefined) {
+          // A log or rows may have been there on their own.
+          await execute(this.#sql.clearAll([feed]))
+          return toState(made)
+        }
+        const [found] = await execute(this.#sql.state([feed]))
+        if (found !== undefined) return toState(found)
+        // Made by another and deleted by a third, between the two statements.
       }
-      const [found] = await execute(this.#sql.state([feed]))
-      // Made by another and deleted by a third, between the two statements.
-      if (found === undefined) throw deleted(feed)
-      return toState(found)
+      throw deleted(feed)
     })
   }
 
