@@ -6,8 +6,8 @@ import { systemClock, type Clock } from '../../core/environment.js'
 import { WaybillError } from '../../core/errors.js'
 import { MAX_TIME } from '../../core/validate.js'
 import type {
-  Checkpoint, CheckpointStore, DeadResult, DeadResultDraft, DeadResultsRequest, SaveCheckpoints, SubscribersRequest,
-  SubscriberState, TakeSubscriber,
+  CheckpointStore, DeadResult, DeadResultDraft, DeadResultsRequest, DiscardResults, PurgeDeadResults, SaveCheckpoints,
+  StoredCheckpoint, SubscribersRequest, SubscriberState, TakeSubscriber,
 } from '../../feeds/checkpoints.js'
 
 /** It stays when it is forgotten, for its term. */
@@ -16,7 +16,7 @@ interface Subscriber {
   term: bigint
   leaseUntil: number
   isForgotten: boolean
-  readonly checkpoints: Map<string, Checkpoint>
+  readonly checkpoints: Map<string, StoredCheckpoint>
   /** By the result, the latest last. */
   readonly dead: Map<string, DeadResult>
 }
@@ -47,13 +47,14 @@ export class MemoryCheckpointStore implements CheckpointStore {
   async save({ subscriber, term, checkpoints, dead }: SaveCheckpoints): Promise<boolean> {
     const found = this.#find(subscriber)
     if (found?.term !== term) return false
-    for (const checkpoint of checkpoints) found.checkpoints.set(checkpoint.feed, { ...checkpoint })
+    const savedAt = this.#now()
+    for (const checkpoint of checkpoints) found.checkpoints.set(checkpoint.feed, { ...checkpoint, savedAt })
     for (const draft of dead) {
       const key = keyOf(draft)
       found.dead.delete(key)
       this.#lastDead += 1n
       found.dead.set(key, {
-        ...draft, data: draft.data.slice(), number: this.#lastDead, subscriber, diedAt: this.#now(),
+        ...draft, data: draft.data.slice(), number: this.#lastDead, subscriber, diedAt: savedAt,
       })
     }
     return true
@@ -81,9 +82,31 @@ export class MemoryCheckpointStore implements CheckpointStore {
       .map((letter) => ({ ...letter, data: letter.data.slice() }))
   }
 
-  async forget(subscriber: string): Promise<boolean> {
+  async discard({ subscriber, numbers }: DiscardResults): Promise<number> {
+    const dead = this.#find(subscriber)?.dead ?? new Map<string, DeadResult>()
+    const gone = new Set(numbers)
+    const before = dead.size
+    for (const [key, { number }] of dead) if (gone.has(number)) dead.delete(key)
+    return before - dead.size
+  }
+
+  async purgeDead({ subscriber, olderThanMs, limit, dryRun }: PurgeDeadResults): Promise<number> {
+    this.#assertOpen()
+    const diedBy = this.#now() - olderThanMs
+    const old = [...this.#subscribers]
+      .filter(([name]) => subscriber === undefined || name === subscriber)
+      .flatMap(([, { dead }]) => [...dead].map(([key, { diedAt }]) => ({ dead, key, diedAt })))
+      .filter(({ diedAt }) => diedAt <= diedBy)
+      .sort((a, b) => a.diedAt - b.diedAt)
+      .slice(0, limit)
+    if (!dryRun) for (const { dead, key } of old) dead.delete(key)
+    return old.length
+  }
+
+  async forget(subscriber: string, feed?: string): Promise<boolean> {
     const found = this.#find(subscriber)
     if (found === undefined || found.isForgotten) return false
+    if (feed !== undefined) return forgetFeed(found, feed)
     free(found)
     found.isForgotten = true
     found.checkpoints.clear()
@@ -113,6 +136,13 @@ function free(found: Subscriber): void {
   found.owner = undefined
   found.term += 1n
   found.leaseUntil = 0
+}
+
+function forgetFeed(found: Subscriber, feed: string): boolean {
+  if (!found.checkpoints.delete(feed)) return false
+  free(found)
+  for (const [key, letter] of found.dead) if (letter.feed === feed) found.dead.delete(key)
+  return true
 }
 
 function shown(subscriber: string, { owner, term, leaseUntil, checkpoints }: Subscriber, now: number): SubscriberState {

@@ -13,7 +13,7 @@ import type { FeedState } from '../../feeds/result.js'
 import { afterCommit, emptyFeed } from '../../feeds/ring.js'
 import { MemoryFeed, type FeedChange } from './feed-record.js'
 import type { MemoryTransactions } from './journal.js'
-import { MemoryTransaction } from './transaction.js'
+import { assertUsable, type MemoryTransaction } from './transaction.js'
 
 export class MemoryFeedStore implements FeedStore<MemoryTransaction> {
   readonly capabilities: FeedCapabilities = {
@@ -141,7 +141,8 @@ export class MemoryFeedStore implements FeedStore<MemoryTransaction> {
 
   /** The feed, once no other transaction has it. */
   async #take(tx: MemoryTransaction, feed: string): Promise<MemoryFeed> {
-    this.#assertUsable(tx)
+    this.#assertOpen()
+    assertUsable(tx)
     for (;;) {
       const record = this.#feeds.get(feed) ?? new MemoryFeed()
       if (record.holder === undefined || record.holder === tx) {
@@ -149,7 +150,8 @@ export class MemoryFeedStore implements FeedStore<MemoryTransaction> {
         return record
       }
       await tx.waitFor(record.holder)
-      this.#assertUsable(tx)
+      this.#assertOpen()
+      assertUsable(tx)
     }
   }
 
@@ -177,14 +179,6 @@ export class MemoryFeedStore implements FeedStore<MemoryTransaction> {
   #find(feed: string): MemoryFeed | undefined {
     this.#assertOpen()
     return this.#feeds.get(feed)
-  }
-
-  #assertUsable(tx: MemoryTransaction): void {
-    this.#assertOpen()
-    if (!(tx instanceof MemoryTransaction)) {
-      throw new WaybillError('NOT_IN_TRANSACTION', 'the memory store takes a transaction from its transaction()')
-    }
-    tx.assertOpen()
   }
 
   #assertOpen(): void {

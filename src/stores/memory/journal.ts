@@ -21,7 +21,7 @@ import type {
 import { formatMessageId, parseMessageId, TAG_LENGTH } from '../../outbox/message-id.js'
 import { JournalLog } from './journal-log.js'
 import { MemoryStream, streamOrder, type LoggedEvent } from './journal-stream.js'
-import { MemoryTransaction } from './transaction.js'
+import { assertUsable, type MemoryTransaction } from './transaction.js'
 
 /** Where transactions come from: the outbox of the same store. */
 export interface MemoryTransactions {
@@ -56,7 +56,8 @@ export class MemoryJournalStore implements JournalStore<MemoryTransaction> {
   }
 
   async append(tx: MemoryTransaction, batch: NewBatch): Promise<AppendResult> {
-    this.#assertUsable(tx)
+    this.#assertOpen()
+    assertUsable(tx)
     const streams = new Map(batch.events.map(({ stream }) => [stream, this.#open({ scope: batch.scope, stream })]))
     const keyName = identityOf(batch)
     for (;;) {
@@ -64,7 +65,8 @@ export class MemoryJournalStore implements JournalStore<MemoryTransaction> {
         each?.holder !== undefined && each.holder !== tx)
       if (held?.holder === undefined) break
       await tx.waitFor(held.holder)
-      this.#assertUsable(tx)
+      this.#assertOpen()
+      assertUsable(tx)
     }
     const used = keyName === undefined ? undefined : this.#keys.get(keyName)
     if (used !== undefined && batch.idempotency !== null) {
@@ -252,14 +254,6 @@ export class MemoryJournalStore implements JournalStore<MemoryTransaction> {
     this.#streams.set(JSON.stringify([scope, stream]), made)
     this.#sorted = undefined
     return made
-  }
-
-  #assertUsable(tx: MemoryTransaction): void {
-    this.#assertOpen()
-    if (!(tx instanceof MemoryTransaction)) {
-      throw new WaybillError('NOT_IN_TRANSACTION', 'the memory store takes a transaction from its transaction()')
-    }
-    tx.assertOpen()
   }
 
   #assertOpen(): void {

@@ -1,8 +1,8 @@
 /** The committed messages and their life: claimed, settled, expired, purged. Every method is one step. */
 import { WaybillError } from '../../core/errors.js'
 import {
-  orderingHeld, type ClaimRequest, type LaneOrdering, type LaneOrderings, type OutboxSettings, type OutboxStats,
-  type PausedQueue, type PauseRequest, type PurgeRequest, type PurgeResult, type ResolveDeadRequest,
+  orderingHeld, QUARANTINE_CONSUMER, type ClaimRequest, type LaneOrdering, type LaneOrderings, type OutboxSettings,
+  type OutboxStats, type PausedQueue, type PauseRequest, type PurgeRequest, type PurgeResult, type ResolveDeadRequest,
   type SettleAnswer, type SettleOutcome, type StatsFilter,
 } from '../../outbox/contract.js'
 import type { OutboxStatus } from '../../outbox/message.js'
@@ -10,7 +10,7 @@ import type { ScopeId } from '../../core/scope.js'
 import type { Identities } from './identities.js'
 import { LaneQueue } from './lane-queue.js'
 import { Pages } from './pages.js'
-import { endedBefore, type Claim, type StoredMessage } from './records.js'
+import { editPayload, endedBefore, type Claim, type StoredMessage } from './records.js'
 import { ScopedHeaps } from './scoped-heaps.js'
 
 export class Messages {
@@ -116,15 +116,28 @@ export class Messages {
     }
   }
 
-  resolveDead(message: StoredMessage, action: ResolveDeadRequest['action'], now: number): void {
+  resolveDead(message: StoredMessage, { action, edit }: ResolveDeadRequest, now: number): void {
     this.#dead.remove(message)
     if (action === 'discard') return this.#delete(message, now)
+    if (edit !== undefined) editPayload(message, edit, now)
     const queue = this.#queues.get(queueName(message.draft.lane, message.draft.target))
     queue?.remove(message)
     Object.assign(message, {
       status: 'pending', attemptCount: 0, availableAt: now, updatedAt: now, redrivenAt: now, suspect: false,
     })
     queue?.add(message)
+  }
+
+  /** False, and nothing changed, unless the message waits. */
+  quarantine(message: StoredMessage, note: string, now: number): boolean {
+    const queue = this.#queues.get(queueName(message.draft.lane, message.draft.target))
+    if (queue === undefined || message.status !== 'pending') return false
+    queue.remove(message)
+    this.#fail(message, QUARANTINE_CONSUMER, note, now)
+    Object.assign(message, { status: 'dead_letter', suspect: false, updatedAt: now })
+    queue.add(message)
+    this.#dead.push(message)
+    return true
   }
 
   setPaused({ lane, target, paused }: PauseRequest): void {
@@ -195,7 +208,7 @@ export class Messages {
       if (outcome.retryInMs !== undefined) message.availableAt = now + outcome.retryInMs
       return 'released'
     }
-    this.#fail(message, claim, outcome.error, now)
+    this.#fail(message, claim.consumer, outcome.error, now)
     if (outcome.kind === 'dead' || message.attemptCount >= message.draft.maxAttempts) {
       become('dead_letter')
       return 'dead_lettered'
@@ -209,7 +222,7 @@ export class Messages {
     for (const message of [...claim.messages.values()]) {
       const spent = claim.size === 1 && message.attemptCount >= message.draft.maxAttempts
       queue.remove(message)
-      this.#fail(message, claim, EXPIRED, now)
+      this.#fail(message, claim.consumer, EXPIRED, now)
       message.status = spent ? 'dead_letter' : 'pending'
       message.suspect = !spent
       message.updatedAt = now
@@ -219,9 +232,9 @@ export class Messages {
     }
   }
 
-  #fail(message: StoredMessage, claim: Claim, error: string, now: number): void {
+  #fail(message: StoredMessage, consumer: string, error: string, now: number): void {
     message.lastError = error
-    message.failures.push({ attempt: message.attemptCount, failedAt: now, consumer: claim.consumer, error })
+    message.failures.push({ attempt: message.attemptCount, failedAt: now, consumer, error })
     if (message.failures.length > MAX_FAILURES) message.failures.shift()
   }
 

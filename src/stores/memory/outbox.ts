@@ -9,10 +9,11 @@
 import { newTag, newToken, systemClock, type Clock } from '../../core/environment.js'
 import { WaybillError } from '../../core/errors.js'
 import { DEFAULT_RETAIN_DELIVERED_MS } from '../../core/limits.js'
-import type {
-  ClaimRequest, DeadAnswer, ExtendRequest, FailedAttempt, LaneOrderings, ListFilter, OutboxCapabilities, OutboxClaim,
-  OutboxSettings, OutboxStats, OutboxStore, PauseRequest, PurgeRequest, PurgeResult, ResolveDeadRequest,
-  SettleAnswer, SettleRequest, StatsFilter,
+import {
+  quarantineNote, type ClaimRequest, type DeadAnswer, type ExtendRequest, type FailedAttempt, type LaneOrderings,
+  type ListFilter, type OutboxCapabilities, type OutboxClaim, type OutboxSettings, type OutboxStats, type OutboxStore,
+  type PauseRequest, type PayloadEdit, type PurgeRequest, type PurgeResult, type QuarantineAnswer,
+  type QuarantineRequest, type ResolveDeadRequest, type SettleAnswer, type SettleRequest, type StatsFilter,
 } from '../../outbox/contract.js'
 import { formatMessageId, parseMessageId, TAG_LENGTH } from '../../outbox/message-id.js'
 import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/message.js'
@@ -20,7 +21,7 @@ import type { ScopeId } from '../../core/scope.js'
 import { Identities } from './identities.js'
 import { Messages } from './messages.js'
 import { showMessage, type StoredMessage } from './records.js'
-import { MemoryTransaction } from './transaction.js'
+import { assertUsable, MemoryTransaction } from './transaction.js'
 
 export interface MemoryOutboxOptions {
   /** Milliseconds since the epoch. Default: the system's clock. */
@@ -66,12 +67,14 @@ export class MemoryOutboxStore implements OutboxStore<MemoryTransaction> {
 
   async enqueueMany(tx: MemoryTransaction,
     messages: readonly NewMessage[]): Promise<readonly EnqueueResult[]> {
-    this.#assertUsable(tx)
+    this.#assertOpen()
+    assertUsable(tx)
     // Nothing is taken while waiting, so two batches cannot wait for each other, whatever their order.
     let holder = this.#identities.holder(tx, messages)
     while (holder !== undefined) {
       await tx.waitFor(holder)
-      this.#assertUsable(tx)
+      this.#assertOpen()
+      assertUsable(tx)
       holder = this.#identities.holder(tx, messages)
     }
     this.#identities.check(messages)
@@ -138,14 +141,29 @@ export class MemoryOutboxStore implements OutboxStore<MemoryTransaction> {
     return [...this.#find(id, scope)?.failures ?? []]
   }
 
-  async resolveDead({ ids, action, scope }: ResolveDeadRequest): Promise<readonly DeadAnswer[]> {
+  async resolveDead(request: ResolveDeadRequest): Promise<readonly DeadAnswer[]> {
     this.#assertOpen()
     const now = this.#now()
-    return ids.map((id) => {
-      const message = this.#find(id, scope)
+    return request.ids.map((id) => {
+      const message = this.#find(id, request.scope)
       if (message?.status !== 'dead_letter') return 'not_dead'
-      this.#messages.resolveDead(message, action, now)
-      return action === 'redrive' ? 'redriven' : 'discarded'
+      this.#messages.resolveDead(message, request, now)
+      return request.action === 'redrive' ? 'redriven' : 'discarded'
+    })
+  }
+
+  async edits(id: string, scope: ScopeId | undefined): Promise<readonly PayloadEdit[]> {
+    this.#assertOpen()
+    return (this.#find(id, scope)?.edits ?? []).map((edit) => ({ ...edit, payload: edit.payload.slice() }))
+  }
+
+  async quarantine({ entries, scope }: QuarantineRequest): Promise<readonly QuarantineAnswer[]> {
+    this.#assertOpen()
+    const now = this.#now()
+    return entries.map((entry) => {
+      const message = this.#find(entry.id, scope)
+      const moved = message !== undefined && this.#messages.quarantine(message, quarantineNote(entry), now)
+      return moved ? 'dead_lettered' : 'skipped'
     })
   }
 
@@ -188,7 +206,8 @@ export class MemoryOutboxStore implements OutboxStore<MemoryTransaction> {
         createdAt: now,
       updatedAt: now, availableAt: dueAt(message.due, now), status: 'pending', attemptCount: 0,
         suspect: false,
-      claim: undefined, lastError: undefined, failures: [], redrivenAt: undefined, heapIndex: -1,
+      claim: undefined, lastError: undefined, failures: [], edits: [], redrivenAt: undefined,
+      heapIndex: -1,
     }
     if (identity !== undefined) identity.message = stored
     tx.stage({ publish: () => this.#publish(stored), discard: () => this.#identities.discard(identity) })
@@ -205,15 +224,6 @@ export class MemoryOutboxStore implements OutboxStore<MemoryTransaction> {
     const sequence = parseMessageId(this.#tag, id)
     if (sequence !== undefined) return Number(sequence)
     return id < this.#tag ? 0 : Number.MAX_SAFE_INTEGER
-  }
-
-  #assertUsable(tx: MemoryTransaction): void {
-    this.#assertOpen()
-    if (!(tx instanceof MemoryTransaction)) {
-      throw new WaybillError('NOT_IN_TRANSACTION',
-        'the memory store takes a transaction from its begin() or transaction()')
-    }
-    tx.assertOpen()
   }
 
   #assertOpen(): void {

@@ -7,15 +7,16 @@ import { WaybillError } from '../../core/errors.js'
 import { MAX_TIME } from '../../core/validate.js'
 import type { StreamName } from '../../journal/event.js'
 import {
-  afterForget, afterGive, afterJoin, afterLeave, afterRebase, afterRewind, afterTake,
+  afterForget, afterGive, afterJoin, afterLeave, afterRebase, afterRedrive, afterRewind, afterTake,
 } from '../../journal/parts.js'
 import type {
   DeadEvent, DeadLettersRequest, GiveRequest, HeldDraft, HeldStream, HoldsRequest, JoinRequest, PartProgress,
-  ProgressStore, PublishersRequest, PublisherState, PublisherSummary, RebaseRequest, RewindRequest, SaveRequest,
-  TakeRequest,
+  ProgressStore, PublishersRequest, PublisherState, PublisherSummary, PurgeDeadEvents, RebaseRequest,
+  ResolveDeadEvents, RewindRequest, SaveRequest, TakeRequest,
 } from '../../journal/progress.js'
 import { NO_PUBLISHER, stateOf, type PublisherRecord } from '../../journal/publisher-record.js'
 import { hasSlot } from '../../journal/slots.js'
+import type { DeadAnswer } from '../../outbox/contract.js'
 
 interface Hold extends Omit<HeldStream, 'retryInMs'> {
   readonly retryAt: number
@@ -116,8 +117,46 @@ export class MemoryProgressStore implements ProgressStore {
       .slice(0, limit)
   }
 
+  async purgeDead({ publisher, olderThanMs, limit, dryRun }: PurgeDeadEvents): Promise<number> {
+    this.#assertOpen()
+    const diedBy = this.#now() - olderThanMs
+    const old = [...this.#publishers]
+      .filter(([name]) => publisher === undefined || name === publisher)
+      .flatMap(([, { dead }]) => [...dead.values()].map((letter) => ({ dead, letter })))
+      .filter(({ letter }) => letter.diedAt <= diedBy)
+      .sort((a, b) => a.letter.diedAt - b.letter.diedAt)
+      .slice(0, limit)
+    if (!dryRun) for (const { dead, letter } of old) dead.delete(letter.id)
+    return old.length
+  }
+
+  async resolveDead({ publisher, scope, numbers, action }: ResolveDeadEvents): Promise<readonly DeadAnswer[]> {
+    const found = this.#find(publisher)
+    const gone: DeadEvent[] = []
+    const answers = numbers.map((number): DeadAnswer => {
+      const letter = [...found.dead.values()].find((each) => each.number === number)
+      if (letter === undefined || (scope !== undefined && letter.scope !== scope)) return 'not_dead'
+      found.dead.delete(letter.id)
+      gone.push(letter)
+      return action === 'redrive' ? 'redriven' : 'discarded'
+    })
+    if (action === 'redrive' && gone.length > 0) {
+      const { record, holds } = afterRedrive(found.record, gone)
+      this.#keep(publisher, record)
+      for (const hold of holds) this.#redrive(found.holds, hold)
+    }
+    return answers
+  }
+
   async close(): Promise<void> {
     this.#closed = true
+  }
+
+  #redrive(holds: Map<string, Hold>, hold: HeldDraft): void {
+    const held = holds.get(keyOf(hold))
+    const to = held !== undefined && held.to > hold.to ? held.to : hold.to
+    if (held !== undefined && held.from <= hold.from) holds.set(keyOf(hold), { ...held, to })
+    else this.#hold(holds, { ...hold, to })
   }
 
   #savePart(publisher: Publisher, progress: PartProgress): boolean {

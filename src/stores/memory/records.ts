@@ -1,5 +1,5 @@
 /** What the memory store keeps: messages, claims and dedupe identities, and how a message is shown. */
-import type { FailedAttempt, LaneOrdering } from '../../outbox/contract.js'
+import type { FailedAttempt, LaneOrdering, NewPayload, PayloadEdit } from '../../outbox/contract.js'
 import type { NewMessage, OutboxMessage, OutboxStatus } from '../../outbox/message.js'
 import type { ScopeId } from '../../core/scope.js'
 import type { HeapItem } from './heap.js'
@@ -10,7 +10,7 @@ export interface StoredMessage extends ScopedItem {
   readonly sequence: number
   readonly id: string
   /** The bytes are a copy of our own. */
-  readonly draft: NewMessage
+  draft: NewMessage
   readonly createdAt: number
   readonly identity: Identity | undefined
   status: OutboxStatus
@@ -21,6 +21,7 @@ export interface StoredMessage extends ScopedItem {
   claim: Claim | undefined
   lastError: string | undefined
   readonly failures: FailedAttempt[]
+  readonly edits: PayloadEdit[]
   redrivenAt: number | undefined
   updatedAt: number
 }
@@ -56,6 +57,13 @@ export function dueBefore(a: StoredMessage, b: StoredMessage): boolean {
 /** Purge order; used for messages that do not change any more. */
 export function endedBefore(a: StoredMessage, b: StoredMessage): boolean {
   return a.updatedAt < b.updatedAt || (a.updatedAt === b.updatedAt && a.sequence < b.sequence)
+}
+
+/** The bytes become copies of our own, and what was there is kept. */
+export function editPayload(message: StoredMessage, { by, note, ...edit }: NewPayload, now: number): void {
+  const { payload, contentType } = message.draft
+  message.edits.push({ editedAt: now, by, note, payload, contentType })
+  message.draft = { ...message.draft, payload: edit.payload.slice(), contentType: edit.contentType }
 }
 
 export function showMessage(message: StoredMessage): OutboxMessage {

@@ -115,6 +115,14 @@ export class MemoryTransaction {
   }
 }
 
+/** @throws NOT_IN_TRANSACTION when this is no transaction of a memory store, or it has ended. */
+export function assertUsable(tx: unknown): asserts tx is MemoryTransaction {
+  if (!(tx instanceof MemoryTransaction)) {
+    throw new WaybillError('NOT_IN_TRANSACTION', 'the memory store takes a transaction from its transaction()')
+  }
+  tx.assertOpen()
+}
+
 function aborted(message: string): WaybillError {
   return new WaybillError('TRANSACTION_ABORTED', message, { retryable: true })
 }

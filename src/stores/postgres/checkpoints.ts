@@ -4,25 +4,21 @@
  * Every call that writes holds the subscriber's row first, so those of one subscriber come one after another, and
  * cannot wait for each other. A save names the term: it comes before whoever takes over has read, or finds another
  * term. Who takes over reads the checkpoints by a second statement, under READ COMMITTED whatever the connection's
- * default, so that it sees the save that it waited for; who forgets deletes so, too. A save only puts, which needs to
- * see nothing, so it is one statement.
+ * default, so that it sees the save that it waited for; who forgets or discards deletes so, too. A save only puts,
+ * which needs to see nothing, so it is one statement.
  */
 import type { Clock } from '../../core/environment.js'
-import { isWaybillError } from '../../core/errors.js'
-import type { SqlDatabase, SqlRow, SqlValue } from '../../core/sql.js'
+import type { SqlDatabase, SqlRow, SqlStatement, SqlValue } from '../../core/sql.js'
 import { fromOrderedI64, MAX_ASSIGNED, orderedI64 } from '../../core/u64.js'
 import type {
-  Checkpoint, CheckpointStore, DeadResult, DeadResultsRequest, SaveCheckpoints, SubscribersRequest, SubscriberState,
-  TakeSubscriber,
+  CheckpointStore, DeadResult, DeadResultsRequest, DiscardResults, PurgeDeadResults, SaveCheckpoints,
+  StoredCheckpoint, SubscribersRequest, SubscriberState, TakeSubscriber,
 } from '../../feeds/checkpoints.js'
 import { arrayLiteral, byteaArrayLiteral } from './array-literal.js'
 import { DatabaseCalls } from './calls.js'
 import { checkpointStatements, type CheckpointStatements } from './checkpoint-statements.js'
 import { translatedDatabase } from './database.js'
 import { toBigInt, toBytes } from './row-values.js'
-
-/** What a statement fails with at a stricter isolation when it meets another's change. */
-const SERIALIZATION_FAILURE = '40001'
 
 export interface PostgresCheckpointOptions {
   readonly schema: string
@@ -50,13 +46,7 @@ export class PostgresCheckpointStore implements CheckpointStore {
   }
 
   async save(request: SaveCheckpoints): Promise<boolean> {
-    const statement = this.#sql.save(saveParams(request, this.#now()))
-    try {
-      return (await this.#calls.ask(statement)).length > 0
-    } catch (error) {
-      if (!isWaybillError(error) || error.details['databaseCode'] !== SERIALIZATION_FAILURE) throw error
-      return (await this.#calls.readCommitted((tx) => tx.execute(statement))).length > 0
-    }
+    return (await this.#calls.askFresh(this.#sql.save(saveParams(request, this.#now())))).length > 0
   }
 
   async release({ subscriber, term }: { readonly subscriber: string; readonly term: bigint }): Promise<void> {
@@ -75,7 +65,21 @@ export class PostgresCheckpointStore implements CheckpointStore {
     return (await this.#calls.ask(this.#sql.deadLetters([subscriber, after, limit]))).map(toDead)
   }
 
-  async forget(subscriber: string): Promise<boolean> {
+  async discard({ subscriber, numbers }: DiscardResults): Promise<number> {
+    const stored = numbers.filter((number) => number <= MAX_ASSIGNED).map(String)
+    return (await this.#holding(subscriber, this.#sql.discard([subscriber, arrayLiteral(stored)]))).length
+  }
+
+  async purgeDead({ subscriber, olderThanMs, limit, dryRun }: PurgeDeadResults): Promise<number> {
+    const statement = dryRun ? this.#sql.countOldDead : this.#sql.purgeDead
+    const [row] = await this.#calls.askFresh(statement([subscriber ?? null, olderThanMs, limit, this.#now()]))
+    return Number(row?.['count'])
+  }
+
+  async forget(subscriber: string, feed?: string): Promise<boolean> {
+    if (feed !== undefined) {
+      return (await this.#holding(subscriber, this.#sql.forgetFeed([subscriber, feed]))).length > 0
+    }
     return this.#calls.readCommitted(async (tx) => {
       const [row] = await tx.execute(this.#sql.forget([subscriber]))
       if (row !== undefined) await tx.execute(this.#sql.forgetAll([subscriber]))
@@ -86,6 +90,14 @@ export class PostgresCheckpointStore implements CheckpointStore {
   /** The connections are closed by the outbox. */
   async close(): Promise<void> {
     await this.#calls.close()
+  }
+
+  /** The row is held by a statement of its own, so that the one behind it sees the save that was waited for. */
+  #holding(subscriber: string, statement: SqlStatement): Promise<readonly SqlRow[]> {
+    return this.#calls.readCommitted(async (tx) => {
+      await tx.execute(this.#sql.hold([subscriber]))
+      return tx.execute(statement)
+    })
   }
 
   #now(): number | null {
@@ -124,10 +136,11 @@ function toState(row: SqlRow, checkpoints: readonly SqlRow[]): SubscriberState {
   }
 }
 
-function toCheckpoint(row: SqlRow): Checkpoint {
+function toCheckpoint(row: SqlRow): StoredCheckpoint {
   return {
     feed: String(row['feed']), sequence: fromOrderedI64(toBigInt(row['sequence'])),
     incarnation: String(row['incarnation']), configHash: String(row['config_hash']),
+    savedAt: Number(row['saved_at']),
   }
 }
 

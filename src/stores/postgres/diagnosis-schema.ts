@@ -35,6 +35,9 @@ const DEAD_ROWS = `
 select s.relname as name, s.n_dead_tup::text as dead from pg_stat_all_tables s
 where s.schemaname = $1 and s.n_dead_tup > 100000 and s.n_dead_tup > 5 * s.n_live_tup order by s.n_dead_tup desc`
 
+/** Those of the schema itself. */
+const BOOKS: ReadonlySet<string> = new Set(['meta', 'migration'])
+
 export const SCHEMA_CHECKS: readonly Check[] = [
   { name: 'schema', look: schema },
   { name: 'objects', needsSchema: true, look: objects },
@@ -109,10 +112,10 @@ async function privileges(ask: Ask): Promise<Finding> {
   const advice = 'grant it; a role that only enqueues needs less: usage on the schema, and to write what enqueue writes'
   if (row?.['usage'] !== true) return problem(name, `${role} may not use schema ${ask.schema}`, advice)
   const { tables, updated } = expectedSchema()
-  // Of the two books of the schema itself only reading is needed.
+  // Of the two books only reading is needed.
   const isNeeded = (relation: string, privilege: string): boolean => tables.has(relation)
     && (privilege === 'select'
-      || (/^(?:outbox|journal)_/.test(relation) && (privilege !== 'update' || updated.has(relation))))
+      || (!BOOKS.has(relation) && (privilege !== 'update' || updated.has(relation))))
   const missing = [
     ...(await ask.rows(TABLE_PRIVILEGES, ask.schema))
       .map((each) => [String(each['name']), String(each['privilege'])] as const)
@@ -120,7 +123,7 @@ async function privileges(ask: Ask): Promise<Finding> {
       .map(([relation, privilege]) => `${privilege} on ${relation}`),
     ...(await ask.rows(FUNCTION_PRIVILEGES, ask.schema)).map((each) => `execute on ${String(each['name'])}`),
   ]
-  return missing.length === 0 ? ok(name, `${role} may do what a relay does`)
+  return missing.length === 0 ? ok(name, `${role} may do all of it`)
     : problem(name, `${role} lacks ${someOf(missing)}`, advice)
 }
 

@@ -20,7 +20,7 @@ const UPDATED = [
   'journal_stream', 'journal_key',
   'journal_publisher', 'journal_part', 'journal_member', 'journal_hold', 'journal_dead',
   'journal_offset_owner', 'journal_offset',
-  'feed', 'feed_result', 'feed_row', 'feed_subscriber', 'feed_checkpoint', 'feed_dead',
+  'feed', 'feed_result', 'feed_row', 'feed_subscriber', 'feed_checkpoint', 'feed_dead', 'dlq_entry', 'inbox',
 ]
 
 export function expectedSchema(): ExpectedSchema {

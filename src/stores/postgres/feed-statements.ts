@@ -9,11 +9,20 @@ const STATE = 'f.feed, f.incarnation, f.config_hash, f.sequence, f.first, f.capa
 const STORED = (number: string): string => `${number} + ((-9223372036854775808)::bigint)`
 
 /**
+ * Signatures of an array, in a range that has every number in it. For a range the planner expects a single one of them,
+ * whatever it knows of the table, and so looks each of them up in the index.
+ */
+const IN_TURN = `u.signature between '-9223372036854775808'::bigint and '9223372036854775807'::bigint`
+
+/**
  * $1 feed, $2 config hash, $3 how many results, $4 capacity, $5 those of them that stay, $6 and $7 rows to put,
  * $8 signatures to delete.
  *
  * What leaves the ring is bounded on both sides. Without the lower bound, each commit would step over the index entries
- * of all that left since the last vacuum.
+ * of all that left since the last vacuum. Both bounds are of one row, and signatures are taken one by one, so that an
+ * index finds them also by a plan that was made while the tables were empty: such plans are kept. As plain joins, they
+ * were filters behind a scan of the ring and one of all rows, 2,300 pages in place of 300 beside 100,000 of each; and
+ * compared with the array, up to PostgreSQL 16, behind one of all rows, 1,300 pages.
  */
 const COMMIT = `
     with seen as materialized (
@@ -32,13 +41,15 @@ const COMMIT = `
       insert into {schema}.feed_row (feed, signature, content)
       select $1, u.signature, u.content from moved cross join unnest($6::bigint[], $7::bytea[]) u(signature, content)
       on conflict (feed, signature) do update set content = excluded.content
+    ), unwaited as materialized (
+      select ${STORED('s.first')} as low, least(${STORED('m.first')}, ${STORED('s.sequence')} + 1) as high
+      from moved m join seen s on m.version = s.version + 1
     ), evicted as (
-      delete from {schema}.feed_result r using moved m, seen s
-      where r.feed = $1 and m.version = s.version + 1
-        and r.sequence >= ${STORED('s.first')} and r.sequence < least(${STORED('m.first')}, ${STORED('s.sequence')} + 1)
+      delete from {schema}.feed_result r using unwaited u
+      where r.feed = $1 and r.sequence >= u.low and r.sequence < u.high
     ), gone as (
-      delete from {schema}.feed_row r using moved m, seen s, unnest($8::bigint[]) u(signature)
-      where r.feed = $1 and r.signature = u.signature and m.version = s.version + 1
+      delete from {schema}.feed_row r using unwaited, unnest($8::bigint[]) u(signature)
+      where r.feed = $1 and r.signature = u.signature and ${IN_TURN}
     )
     select ${STATE}, s.first as seen_first, f.version = s.version + 1 as is_current from moved f cross join seen s`
 
@@ -51,7 +62,8 @@ const TEXT = {
       delete from {schema}.feed_result r
       where r.feed = $1 and r.sequence >= ${STORED('$2::bigint')} and r.sequence < ${STORED('$3::bigint')}
     )
-    delete from {schema}.feed_row r where r.feed = $1 and r.signature = any ($4::bigint[])`,
+    delete from {schema}.feed_row r using unnest($4::bigint[]) u(signature)
+    where r.feed = $1 and r.signature = u.signature and ${IN_TURN}`,
 
   state: `select ${STATE} from {schema}.feed f where f.feed = $1`,
 
@@ -71,14 +83,21 @@ const TEXT = {
     with results as (delete from {schema}.feed_result where feed = $1)
     delete from {schema}.feed_row where feed = $1`,
 
-  // One statement, so that all of it is of one state of the database. The row of the feed is the first.
+  // One statement, so that all of it is of one state of the database. The row of the feed is the first. A feed's
+  // numbers have no holes, so a page is a range; with both its ends named, a table without statistics is not read to
+  // its end and sorted for every page, and with the limit one of known size is not read from its beginning.
   page: `
-    select ${STATE}, null::bigint as place, null::bytea as content from {schema}.feed f where f.feed = $1
+    with place as materialized (
+      select ${STATE}, greatest($2::bigint, ${STORED('f.first')} - 1) as passed
+      from {schema}.feed f where f.feed = $1
+    )
+    select feed, incarnation, config_hash, sequence, first, capacity, null::bigint as place,
+      null::bytea as content from place
     union all
-    select null, null, null, null, null, null, r.sequence, r.content from (
-      select r.sequence, r.content from {schema}.feed_result r join {schema}.feed f on f.feed = r.feed
-      where r.feed = $1 and r.sequence > $2::bigint and r.sequence >= ${STORED('f.first')}
-        and r.sequence <= ${STORED('f.sequence')}
+    select null, null, null, null, null, null, r.sequence, r.content
+    from place p cross join lateral (
+      select r.sequence, r.content from {schema}.feed_result r
+      where r.feed = $1 and r.sequence > p.passed and r.sequence <= p.passed + $3::bigint
       order by r.sequence limit $3::bigint
     ) r
     order by place nulls first`,
@@ -89,9 +108,11 @@ const TEXT = {
 
   beginSnapshot: 'set transaction isolation level repeatable read, read only',
 
-  // A snapshot that its reader has forgotten ends by itself.
+  // A snapshot that its reader has forgotten ends by itself. Its pages follow the index: the plan that a table without
+  // statistics would get reads and sorts all rows for each of them.
   openSnapshot: `
-    select set_config('idle_in_transaction_session_timeout', $2, true), ${STATE}
+    select set_config('idle_in_transaction_session_timeout', $2, true), set_config('enable_bitmapscan', 'off', true),
+      set_config('enable_seqscan', 'off', true), ${STATE}
     from (select 1) one left join {schema}.feed f on f.feed = $1`,
 
   rows: `
@@ -126,7 +147,8 @@ const TEXT = {
 
   mutate: `
     with gone as (
-      delete from {schema}.feed_row r where r.feed = $1 and r.signature = any ($4::bigint[])
+      delete from {schema}.feed_row r using unnest($4::bigint[]) u(signature)
+      where r.feed = $1 and r.signature = u.signature and ${IN_TURN}
     )
     insert into {schema}.feed_row (feed, signature, content)
     select $1, u.signature, u.content from unnest($2::bigint[], $3::bytea[]) u(signature, content)

@@ -17,13 +17,14 @@
  *
  * The other form, to lock first and write then, costs everybody a second round trip.
  *
- * At stricter isolations nothing is unseen that could be waited for: the database aborts who waited.
+ * At stricter isolations nothing is unseen that could be waited for: the database aborts who waited. So the store's own
+ * transactions are under READ COMMITTED, whatever the connections' default is.
  *
  * `reset`, `delete` and the making of a feed hold its row, too, before they empty the rest by a statement of its own.
  */
 import { WaybillError } from '../../core/errors.js'
 import type { SqlDatabase, SqlExecutor, SqlRow, SqlStatement } from '../../core/sql.js'
-import { orderedI64 } from '../../core/u64.js'
+import { clampToAssigned, orderedI64 } from '../../core/u64.js'
 import type {
   FeedCapabilities, FeedCommit, FeedPage, FeedPageRead, FeedsRequest, FeedSnapshotRead, FeedStore, FeedSummary, NewFeed,
 } from '../../feeds/contract.js'
@@ -65,7 +66,7 @@ export class PostgresFeedStore implements FeedStore<SqlExecutor> {
   }
 
   async transaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
-    return this.#calls.run(() => this.#database.transaction(work))
+    return this.#calls.transaction(work)
   }
 
   async open(tx: SqlExecutor, { feed, incarnation, configHash, capacity }: NewFeed): Promise<FeedState> {
@@ -104,7 +105,7 @@ export class PostgresFeedStore implements FeedStore<SqlExecutor> {
   }
 
   async page({ feed, after, limit }: FeedPageRead): Promise<FeedPage | undefined> {
-    const [first, ...entries] = await this.#calls.ask(this.#sql.page([feed, orderedI64(after), limit]))
+    const [first, ...entries] = await this.#calls.ask(this.#sql.page([feed, orderedI64(clampToAssigned(after)), limit]))
     const state = toStateIfAny(first)
     return state && { state, entries: entries.map(toEntry) }
   }

@@ -35,15 +35,17 @@ const FILTER = `
 
 const COLUMNS = 'scope, lane, target, type, key, payload, content_type, headers, max_attempts, created_at'
 
+// The time is asked for in a SELECT of its own, so that an index finds what is old: compared with a function that may
+// change from row to row, all that is young would be read too.
 const OLD_DELIVERED = `
   select v.seq from {schema}.outbox_delivered v
-  where v.delivered_at <= coalesce($3::bigint, ${NOW}) - $1::bigint
+  where v.delivered_at <= (select coalesce($3::bigint, ${NOW}) - $1::bigint)
     and ($4::text is null or exists (select from {schema}.outbox_message m where m.seq = v.seq and m.scope = $4))
   order by v.delivered_at limit $2::bigint`
 
 const OLD_DEDUPE = `
   select ctid from {schema}.outbox_dedupe
-  where left_at <= coalesce($3::bigint, ${NOW}) - $1::bigint and ($4::text is null or scope = $4)
+  where left_at <= (select coalesce($3::bigint, ${NOW}) - $1::bigint) and ($4::text is null or scope = $4)
   order by left_at limit $2::bigint`
 
 const TEXT = {
@@ -179,13 +181,16 @@ const TEXT = {
       min(oldest) filter (where state = 'ready') as oldest_ready, max(clock.now) as now
     from waiting, clock group by lane, target order by lane, target`,
 
+  // By arrays: joined with a subquery of unknown size, each table would be read whole for every batch (measured: 95 ms
+  // for 200 of 300,000 instead of 0.6).
   purgeDelivered: `
     with old as (
-      delete from {schema}.outbox_delivered where seq in (${OLD_DELIVERED} for update skip locked)
+      delete from {schema}.outbox_delivered where seq = any (array(${OLD_DELIVERED} for update skip locked))
       returning seq
-    ), messages as (delete from {schema}.outbox_message where seq in (select seq from old)),
-    failures as (delete from {schema}.outbox_failure where seq in (select seq from old)),
-    redriven as (delete from {schema}.outbox_redriven where seq in (select seq from old))
+    ), messages as (delete from {schema}.outbox_message where seq = any (array(select seq from old))),
+    failures as (delete from {schema}.outbox_failure where seq = any (array(select seq from old))),
+    redriven as (delete from {schema}.outbox_redriven where seq = any (array(select seq from old))),
+    edits as (delete from {schema}.outbox_edit where seq = any (array(select seq from old)))
     select count(*) as n from old`,
 
   countOldDelivered: `select count(*) as n from (${OLD_DELIVERED}) old`,
@@ -194,12 +199,12 @@ const TEXT = {
 
   countOldDead: `
     select count(*) as n from (select 1 from {schema}.outbox_dead
-      where dead_at <= coalesce($3::bigint, ${NOW}) - $1::bigint and ($4::text is null or scope = $4)
+      where dead_at <= (select coalesce($3::bigint, ${NOW}) - $1::bigint) and ($4::text is null or scope = $4)
       limit $2::bigint) old`,
 
   purgeDedupe: `
     with old as (
-      delete from {schema}.outbox_dedupe where ctid in (${OLD_DEDUPE} for update skip locked)
+      delete from {schema}.outbox_dedupe where ctid = any (array(${OLD_DEDUPE} for update skip locked))
       returning 1
     ) select count(*) as n from old`,
 
@@ -214,6 +219,18 @@ const TEXT = {
     order by id`,
 
   resolveDead: `select seq from {schema}.outbox_resolve_dead($1::bigint[], $2, $3::boolean, $4::bigint)`,
+
+  redriveEdited: `
+    select seq from {schema}.outbox_redrive_edited($1::bigint, $2, $3::bytea, $4, $5, $6, $7::bigint)`,
+
+  edits: `
+    select e.edited_at, e.by, e.note, e.content_type, e.payload from {schema}.outbox_edit e
+    where e.seq = $1::bigint and exists (
+      select from {schema}.outbox_message m where m.seq = e.seq and ($2::text is null or m.scope = $2))
+    order by e.id`,
+
+  quarantine: `
+    select seq from {schema}.outbox_quarantine($1::bigint[], $2::text[], $3, $4, $5::bigint)`,
 
   pause: `insert into {schema}.outbox_pause (lane, target) values ($1, $2) on conflict do nothing`,
 

@@ -5,22 +5,25 @@
 import { createHash } from 'node:crypto'
 import { monotonicMs, newToken, type Clock } from '../../core/environment.js'
 import { isWaybillError, WaybillError } from '../../core/errors.js'
-import { DEFAULT_DEDUPE_RETENTION_MS } from '../../core/limits.js'
 import type { ScopeId } from '../../core/scope.js'
 import { runSteps, type SqlDatabase, type SqlExecutor, type SqlRow, type SqlStatement } from '../../core/sql.js'
-import type {
-  ClaimRequest, DeadAnswer, ExtendRequest, FailedAttempt, LaneOrdering, LaneOrderings, ListFilter, OutboxCapabilities,
-  OutboxClaim, OutboxSettings, OutboxStats, OutboxStore, PauseRequest, PurgeRequest, PurgeResult, ResolveDeadRequest,
-  SettleAnswer, SettleOutcome, SettleRequest, StatsFilter,
+import {
+  QUARANTINE_CONSUMER, quarantineNote, type ClaimRequest, type DeadAnswer, type ExtendRequest, type FailedAttempt,
+  type LaneOrdering, type LaneOrderings, type ListFilter, type OutboxCapabilities, type OutboxClaim,
+  type OutboxSettings, type OutboxStats, type OutboxStore, type PauseRequest, type PayloadEdit, type PurgeRequest,
+  type PurgeResult, type QuarantineAnswer, type QuarantineRequest, type ResolveDeadRequest, type SettleAnswer,
+  type SettleOutcome, type SettleRequest, type StatsFilter,
 } from '../../outbox/contract.js'
 import { parseMessageId } from '../../outbox/message-id.js'
 import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/message.js'
+import { BegunTransactions } from '../../sql/begun.js'
 import { arrayLiteral } from './array-literal.js'
 import { Calls } from './calls.js'
 import { translatedDatabase, translatedExecutor } from './database.js'
 import { enqueueSteps } from './enqueue.js'
 import { claimState, messageOf, toMessage } from './outbox-rows.js'
 import { outboxStatements, type OutboxStatementName, type OutboxStatements } from './outbox-statements.js'
+import { toBytes } from './row-values.js'
 import { migrate } from './schema.js'
 
 export interface PostgresOutboxOptions {
@@ -46,6 +49,8 @@ const LIST_BY_STATUS = {
 
 export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   readonly capabilities: OutboxCapabilities = { shared: true, durable: true, concurrentTransactions: true }
+  /** By `runTransaction`. */
+  readonly begun = new BegunTransactions()
   readonly #database: SqlDatabase
   readonly #options: PostgresOutboxOptions
   readonly #sql: OutboxStatements
@@ -80,7 +85,8 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
 
   /** As `transaction`, for callers of the client itself. */
   async runTransaction<T>(work: (handle: unknown) => Promise<T>): Promise<T> {
-    return this.#calls.run(() => this.#database.transaction((_, handle) => work(handle)))
+    return this.#calls.run(() => this.#database.transaction((executor, handle) => (
+      this.begun.run(executor, handle as object, work))))
   }
 
   /** Tells every process that listens. Best effort: a poll finds what a lost notification told. */
@@ -195,18 +201,43 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
     }))
   }
 
-  async resolveDead({ ids, action, scope }: ResolveDeadRequest): Promise<readonly DeadAnswer[]> {
+  async resolveDead({ ids, action, scope, edit }: ResolveDeadRequest): Promise<readonly DeadAnswer[]> {
     const tag = await this.#calls.run(() => this.#readTag(this.#database.executor))
     const sequences = ids.map((id) => parseMessageId(tag, id)?.toString())
-    const rows = await this.#runReadCommitted(this.#sql.resolveDead([
-      arrayLiteral(sequences.filter((sequence) => sequence !== undefined)), scope ?? null, action === 'redrive',
-      this.#now(),
+    const known = sequences.filter((sequence) => sequence !== undefined)
+    const rows = await this.#runReadCommitted(edit === undefined
+      ? this.#sql.resolveDead([arrayLiteral(known), scope ?? null, action === 'redrive', this.#now()])
+      : this.#sql.redriveEdited([
+        known[0] ?? null, scope ?? null, edit.payload, edit.contentType, edit.by, edit.note, this.#now(),
+      ]))
+    return firstNamed(sequences, rows, action === 'redrive' ? 'redriven' : 'discarded', 'not_dead')
+  }
+
+  async edits(id: string, scope: ScopeId | undefined): Promise<readonly PayloadEdit[]> {
+    const tag = await this.#calls.run(() => this.#readTag(this.#database.executor))
+    const sequence = parseMessageId(tag, id)
+    if (sequence === undefined) return []
+    const rows = await this.#run(this.#sql.edits([String(sequence), scope ?? null]))
+    return rows.map((row) => ({
+      editedAt: Number(row['edited_at']), by: String(row['by']), note: String(row['note']),
+      contentType: String(row['content_type']), payload: toBytes(row['payload']),
+    }))
+  }
+
+  async quarantine({ entries, scope }: QuarantineRequest): Promise<readonly QuarantineAnswer[]> {
+    const tag = await this.#calls.run(() => this.#readTag(this.#database.executor))
+    const sequences = entries.map(({ id }) => parseMessageId(tag, id)?.toString())
+    const firsts = entries.flatMap((entry, place) => {
+      const sequence = sequences[place]
+      const isFirst = sequence !== undefined && sequences.indexOf(sequence) === place
+      return isFirst ? [{ sequence, note: quarantineNote(entry) }] : []
+    })
+    if (firsts.length === 0) return entries.map(() => 'skipped')
+    const rows = await this.#runReadCommitted(this.#sql.quarantine([
+      arrayLiteral(firsts.map(({ sequence }) => sequence)), arrayLiteral(firsts.map(({ note }) => note)),
+      QUARANTINE_CONSUMER, scope ?? null, this.#now(),
     ]))
-    const resolved = new Set(rows.map((row) => String(row['seq'])))
-    const answer = action === 'redrive' ? 'redriven' : 'discarded'
-    // The first to name it has done it.
-    return sequences.map((sequence) => (
-      sequence !== undefined && resolved.delete(sequence) ? answer : 'not_dead'))
+    return firstNamed(sequences, rows, 'dead_lettered', 'skipped')
   }
 
   async setPaused({ lane, target, paused }: PauseRequest): Promise<void> {
@@ -243,21 +274,20 @@ export class PostgresOutboxStore implements OutboxStore<SqlExecutor> {
   }
 
   /**
-   * Delivered messages, and dedupe keys whose message has left, go in time without anybody calling purge: now and
-   * then a settle sets this off beside it. What fails here is done the next time.
+   * Delivered messages go in time without anybody calling purge: now and then a settle sets this off beside it. What
+   * fails here is done the next time.
    */
   #removeExpired(): void {
     const { retainDeliveredMs } = this.#options
-    if (monotonicMs() < this.#removeAt) return
+    if (retainDeliveredMs === 0 || monotonicMs() < this.#removeAt) return
     this.#removeAt = monotonicMs() + REMOVE_EVERY_MS
     const remove = async (): Promise<void> => {
       for (let round = 0; round < REMOVE_ROUNDS && !this.#calls.isClosed; round += 1) {
-        const { delivered, dedupeKeys } = await this.purge({
-          deliveredOlderThanMs: retainDeliveredMs === 0 ? undefined : retainDeliveredMs,
-          deadOlderThanMs: undefined, dedupeOlderThanMs: DEFAULT_DEDUPE_RETENTION_MS,
+        const { delivered } = await this.purge({
+          deliveredOlderThanMs: retainDeliveredMs, deadOlderThanMs: undefined, dedupeOlderThanMs: undefined,
           limit: REMOVE_LIMIT, scope: undefined, dryRun: false,
         })
-        if (delivered < REMOVE_LIMIT && dedupeKeys < REMOVE_LIMIT) return
+        if (delivered < REMOVE_LIMIT) return
       }
     }
     remove().catch(() => undefined)
@@ -301,6 +331,14 @@ function outcomeArrays(outcomes: readonly SettleOutcome[]): (string | null)[] {
 
 function delayOf(outcome: SettleOutcome): string | null {
   return 'retryInMs' in outcome && outcome.retryInMs !== undefined ? String(outcome.retryInMs) : null
+}
+
+/** An answer for each: of several that name one message, the first has done it. */
+function firstNamed<Done, Not>(
+  sequences: readonly (string | undefined)[], rows: readonly SqlRow[], done: Done, not: Not,
+): (Done | Not)[] {
+  const found = new Set(rows.map((row) => String(row['seq'])))
+  return sequences.map((sequence) => (sequence !== undefined && found.delete(sequence) ? done : not))
 }
 
 function toStats(row: SqlRow): OutboxStats {

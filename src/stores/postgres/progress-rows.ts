@@ -1,7 +1,7 @@
 /** Between rows and the nouns of progress. */
 import type { ScopeId } from '../../core/scope.js'
 import type { SqlRow, SqlValue } from '../../core/sql.js'
-import type { DeadEvent, HeldStream, PartProgress, PublisherState } from '../../journal/progress.js'
+import type { DeadEvent, HeldDraft, HeldStream, PartProgress, PublisherState } from '../../journal/progress.js'
 import { shownPart, type MemberRecord, type PartRecord } from '../../journal/publisher-record.js'
 import { arrayLiteral } from './array-literal.js'
 import { optionalText, toBigInt } from './row-values.js'
@@ -73,6 +73,14 @@ export function outcomeColumns({ held, freed, dead }: PartProgress): SqlValue[] 
     column(dead, ({ scope }) => scope), column(dead, ({ stream }) => stream), column(dead, ({ id }) => id),
     column(dead, ({ sequence }) => sequence), column(dead, ({ type }) => type),
     column(dead, ({ attempts }) => attempts), column(dead, ({ error }) => error),
+  ]
+}
+
+/** $2 to $7 of redrive. */
+export function redriveColumns(holds: readonly HeldDraft[], now: number | null): SqlValue[] {
+  return [
+    column(holds, ({ scope }) => scope), column(holds, ({ stream }) => stream), column(holds, ({ slot }) => slot), now,
+    column(holds, ({ from }) => from), column(holds, ({ to }) => to),
   ]
 }
 

@@ -8,6 +8,11 @@ const LATER = (ms: string): string => `least(coalesce($5::bigint, ${NOW}) + ${ms
 const MEMBERS = `
     (select count(*) from {schema}.journal_member m where m.publisher = p.publisher and m.lease_until > t.now)`
 
+const OLD_DEAD = `
+    select d.number from {schema}.journal_dead d
+    where d.died_at <= (select coalesce($4::bigint, ${NOW}) - $2::bigint) and ($1::text is null or d.publisher = $1)
+    order by d.died_at, d.number limit $3::bigint`
+
 const TEXT = {
   // One statement, so that all of it is of one state.
   look: `
@@ -103,6 +108,24 @@ const TEXT = {
 
   freeAll: `delete from {schema}.journal_hold where publisher = $1`,
 
+  resolveDead: `
+    delete from {schema}.journal_dead
+    where publisher = $1 and number = any ($2::bigint[]) and ($3::text is null or scope = $3)
+    returning number, scope, stream, event_id, sequence, type, attempts, error, died_at`,
+
+  // Where it is held already, from the earlier one on: whatever comes first is tried next.
+  redrive: `
+    insert into {schema}.journal_hold as h
+      (publisher, scope, stream, slot, from_sequence, to_sequence, attempts, retry_at, error)
+    select $1, u.scope, u.stream, u.slot, u.first, u.last, 0, ${LATER('0')}, ''
+    from unnest($2::text[], $3::text[], $4::integer[], $6::bigint[], $7::bigint[]) u(scope, stream, slot, first, last)
+    on conflict (publisher, scope, stream) do update set
+      from_sequence = least(h.from_sequence, excluded.from_sequence),
+      to_sequence = greatest(h.to_sequence, excluded.to_sequence),
+      attempts = case when excluded.from_sequence < h.from_sequence then 0 else h.attempts end,
+      retry_at = case when excluded.from_sequence < h.from_sequence then excluded.retry_at else h.retry_at end,
+      error = case when excluded.from_sequence < h.from_sequence then '' else h.error end`,
+
   forgetDead: `delete from {schema}.journal_dead where publisher = $1`,
 
   holds: `
@@ -116,6 +139,15 @@ const TEXT = {
     from {schema}.journal_dead
     where publisher = $1 and number > $2::bigint and ($3::text is null or scope = $3)
     order by number limit $4::bigint`,
+
+  // It waits for nobody, so it cannot deadlock with whoever holds one of these rows.
+  purgeDead: `
+    with gone as (
+      delete from {schema}.journal_dead where number = any (array(${OLD_DEAD} for update skip locked)) returning 1
+    )
+    select count(*) as count from gone`,
+
+  countOldDead: `select count(*) as count from (${OLD_DEAD}) old`,
 } as const
 
 export type ProgressStatements = NamedStatements<keyof typeof TEXT>

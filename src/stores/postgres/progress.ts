@@ -9,19 +9,21 @@ import type { Clock } from '../../core/environment.js'
 import { isWaybillError } from '../../core/errors.js'
 import type { SqlDatabase, SqlExecutor, SqlRow, SqlStatement } from '../../core/sql.js'
 import {
-  afterForget, afterGive, afterJoin, afterLeave, afterRebase, afterRewind, afterTake,
+  afterForget, afterGive, afterJoin, afterLeave, afterRebase, afterRedrive, afterRewind, afterTake,
 } from '../../journal/parts.js'
 import type {
   DeadEvent, DeadLettersRequest, GiveRequest, HeldStream, HoldsRequest, JoinRequest, PartProgress, ProgressStore,
-  PublishersRequest, PublisherState, PublisherSummary, RebaseRequest, RewindRequest, SaveRequest, TakeRequest,
+  PublishersRequest, PublisherState, PublisherSummary, PurgeDeadEvents, RebaseRequest, ResolveDeadEvents,
+  RewindRequest, SaveRequest, TakeRequest,
 } from '../../journal/progress.js'
 import { changesOf, NO_PUBLISHER, stateOf, type PublisherRecord } from '../../journal/publisher-record.js'
+import type { DeadAnswer } from '../../outbox/contract.js'
 import { arrayLiteral } from './array-literal.js'
 import { DatabaseCalls } from './calls.js'
 import { translatedDatabase } from './database.js'
 import type { PostgresJournalOptions } from './journal.js'
 import {
-  memberColumns, outcomeColumns, partColumns, signed, toDead, toHeld, toMembers, toPart, toState,
+  memberColumns, outcomeColumns, partColumns, redriveColumns, signed, toDead, toHeld, toMembers, toPart, toState,
 } from './progress-rows.js'
 import { progressStatements, type ProgressStatements } from './progress-statements.js'
 
@@ -107,6 +109,29 @@ export class PostgresProgressStore implements ProgressStore {
 
   async deadLetters({ publisher, scope, after, limit }: DeadLettersRequest): Promise<readonly DeadEvent[]> {
     return (await this.#calls.ask(this.#sql.deadLetters([publisher, after, scope ?? null, limit]))).map(toDead)
+  }
+
+  async purgeDead({ publisher, olderThanMs, limit, dryRun }: PurgeDeadEvents): Promise<number> {
+    const statement = dryRun ? this.#sql.countOldDead : this.#sql.purgeDead
+    const [row] = await this.#calls.askFresh(statement([publisher ?? null, olderThanMs, limit, this.#now()]))
+    return Number(row?.['count'])
+  }
+
+  /** Under the publisher's lock, so that two of them do not wait for each other's rows. */
+  async resolveDead({ publisher, scope, numbers, action }: ResolveDeadEvents): Promise<readonly DeadAnswer[]> {
+    if (numbers.length === 0) return []
+    return this.#locked(publisher, 'find', async (tx, before) => {
+      const columns = [publisher, arrayLiteral(numbers.map(String)), scope ?? null]
+      const gone = (await tx.execute(this.#sql.resolveDead(columns))).map(toDead)
+      if (action === 'redrive' && gone.length > 0) {
+        const { record, holds } = afterRedrive(before, gone)
+        await this.#write(tx, publisher, before, record)
+        await tx.execute(this.#sql.redrive([publisher, ...redriveColumns(holds, this.#now())]))
+      }
+      const left = new Set(gone.map(({ number }) => number))
+      const done = action === 'redrive' ? 'redriven' : 'discarded'
+      return numbers.map((number) => (left.delete(number) ? done : 'not_dead'))
+    })
   }
 
   /** The connections are closed by the outbox. */

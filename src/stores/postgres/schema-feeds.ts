@@ -49,6 +49,7 @@ create table feed_checkpoint (
   sequence bigint not null,
   incarnation text not null,
   config_hash text not null,
+  saved_at bigint not null,
   primary key (subscriber, feed)
 ) with (fillfactor = 50);
 
@@ -64,4 +65,5 @@ create table feed_dead (
   died_at bigint not null,
   unique (subscriber, feed, incarnation, sequence)
 );
-create index feed_dead_subscriber on feed_dead (subscriber, number)`
+create index feed_dead_subscriber on feed_dead (subscriber, number);
+create index feed_dead_age on feed_dead (died_at)`

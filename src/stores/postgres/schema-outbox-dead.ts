@@ -30,6 +30,7 @@ begin
     delete from outbox_message m where m.seq = any (v_seqs);
     delete from outbox_failure f where f.seq = any (v_seqs);
     delete from outbox_redriven r where r.seq = any (v_seqs);
+    delete from outbox_edit e where e.seq = any (v_seqs);
     update outbox_dedupe d set left_at = v_now where d.seq = any (v_seqs);
   end if;
   for v_queue in select g.lane, g.target, array_agg(g.scope) as scopes, array_agg(g.key) as keys

@@ -41,6 +41,7 @@ begin
     end if;
     if exists (select from outbox_redriven) then
       delete from outbox_redriven where seq = any (c.seqs);
+      delete from outbox_edit where seq = any (c.seqs);
       delete from outbox_failure where seq = any (c.seqs);
     end if;
   end if;
@@ -76,6 +77,8 @@ begin
     where f.seq = o.seq and o.answer = 'delivered' and not p_retain
   ), unmarked as (
     delete from outbox_redriven r using open o where r.seq = o.seq and o.answer = 'delivered' and not p_retain
+  ), unedited as (
+    delete from outbox_edit e using open o where e.seq = o.seq and o.answer = 'delivered' and not p_retain
   ), departed as (
     update outbox_dedupe d set left_at = p_now from open o
     where d.seq = o.seq and o.answer = 'delivered' and o.dedupe_key is not null

@@ -1,11 +1,11 @@
 /**
  * The outbox tables.
  *
- * A message is a row that is written once, at enqueue, and never updated. Its state is the side table that
- * names it: `due` (pending, waiting for a time), `line` (pending, waiting for its key or its scope's turn), `claim`
- * (claimed), `delivered`, `dead`. Named by none, it waits in the log, behind the position of its queue. So an
- * enqueue is one plain INSERT, a claim of a thousand messages is one row, and neither delivered history nor dead
- * row versions lie in a claim's way.
+ * A message is a row that is written once, at enqueue, and updated by nothing that happens all the time: a
+ * quarantine may give it a time, a redrive another payload. Its state is the side table that names it: `due` (pending,
+ * waiting for a time), `line` (pending, waiting for its key or its scope's turn), `claim` (claimed), `delivered`,
+ * `dead`. Named by none, it waits in the log, behind the position of its queue. So an enqueue is one plain INSERT, a
+ * claim of a thousand messages is one row, and neither delivered history nor dead row versions lie in a claim's way.
  *
  * Rejected, measured on the same machine as ratios to reading a raw log in pages of 1,000: a status column
  * updated at claim and deleted at ack, 0.19 at 610 B of WAL a message; the same with HOT updates, 0.27, and

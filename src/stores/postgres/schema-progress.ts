@@ -63,4 +63,5 @@ create table journal_dead (
   unique (publisher, event_id)
 );
 create index journal_dead_publisher on journal_dead (publisher, number);
+create index journal_dead_age on journal_dead (died_at);
 `

@@ -10,7 +10,10 @@ import { orderingHeld, type LaneOrderings } from '../../outbox/contract.js'
 import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
 import { migrationChecksum, pendingMigrations, type Migration } from '../../sql/migrations.js'
+import { HEAP_TABLES } from './schema-dlq-heaps.js'
+import { EDIT_FUNCTIONS, EDIT_TABLES } from './schema-edits.js'
 import { FEED_TABLES } from './schema-feeds.js'
+import { INBOX_ENTRY_FUNCTIONS, INBOX_FUNCTIONS, INBOX_SETTINGS, INBOX_TABLES } from './schema-inbox.js'
 import { JOURNAL_PRUNE_ENTRY_FUNCTIONS, JOURNAL_PRUNE_FUNCTIONS } from './schema-journal-prune.js'
 import { JOURNAL_REMOVE_ENTRY_FUNCTIONS, JOURNAL_REMOVE_FUNCTIONS } from './schema-journal-remove.js'
 import { JOURNAL_ENTRY_FUNCTIONS, JOURNAL_FUNCTIONS, JOURNAL_TABLES } from './schema-journal.js'
@@ -20,6 +23,7 @@ import { OUTBOX_CLAIM_FUNCTIONS } from './schema-outbox-claim.js'
 import { OUTBOX_DEAD_FUNCTIONS } from './schema-outbox-dead.js'
 import { OUTBOX_ORDER_FUNCTIONS } from './schema-outbox-order.js'
 import { OUTBOX_PAGE_FUNCTIONS } from './schema-outbox-page.js'
+import { OUTBOX_QUARANTINE_FUNCTIONS } from './schema-outbox-quarantine.js'
 import { OUTBOX_SETTLE_FUNCTIONS } from './schema-outbox-settle.js'
 import { OUTBOX_TABLES } from './schema-outbox.js'
 import { PROGRESS_TABLES } from './schema-progress.js'
@@ -43,10 +47,13 @@ const ENTRY_FUNCTIONS = [
   'outbox_extend(text, bigint, text, bigint)',
   'outbox_resolve_dead(bigint[], text, boolean, bigint)',
   'outbox_purge_dead(bigint, bigint, text, bigint)',
+  'outbox_quarantine(bigint[], text[], text, text, bigint)',
+  'outbox_redrive_edited(bigint, text, bytea, text, text, text, bigint)',
   'outbox_order_lane(text, text)',
   ...JOURNAL_ENTRY_FUNCTIONS,
   ...JOURNAL_REMOVE_ENTRY_FUNCTIONS,
   ...JOURNAL_PRUNE_ENTRY_FUNCTIONS,
+  ...INBOX_ENTRY_FUNCTIONS,
 ] as const
 const ENTRY_SETTINGS = ['enable_seqscan = off', 'enable_bitmapscan = off', 'jit = off'] as const
 /**
@@ -60,6 +67,7 @@ const MORE_SETTINGS: readonly (readonly [names: readonly string[], settings: rea
   [JOURNAL_ENTRY_FUNCTIONS, RING_SETTINGS],
   [JOURNAL_REMOVE_ENTRY_FUNCTIONS, REMOVE_SETTINGS],
   [JOURNAL_PRUNE_ENTRY_FUNCTIONS, [...REMOVE_SETTINGS, `lock_timeout = '50ms'`]],
+  [INBOX_ENTRY_FUNCTIONS, INBOX_SETTINGS],
 ]
 
 const MIGRATIONS: readonly Migration[] = [
@@ -67,14 +75,15 @@ const MIGRATIONS: readonly Migration[] = [
     version: 1, name: 'outbox',
     statements: [
       OUTBOX_TABLES, ...OUTBOX_PAGE_FUNCTIONS, ...OUTBOX_ORDER_FUNCTIONS, ...OUTBOX_CHOOSE_FUNCTIONS,
-      ...OUTBOX_CLAIM_FUNCTIONS, ...OUTBOX_SETTLE_FUNCTIONS, ...OUTBOX_DEAD_FUNCTIONS,
+      ...OUTBOX_CLAIM_FUNCTIONS, ...OUTBOX_SETTLE_FUNCTIONS, ...OUTBOX_DEAD_FUNCTIONS, ...OUTBOX_QUARANTINE_FUNCTIONS,
     ],
   },
   {
     version: 2, name: 'journal',
     statements: [
       JOURNAL_TABLES, ...JOURNAL_FUNCTIONS, ...JOURNAL_REMOVE_FUNCTIONS, ...JOURNAL_PRUNE_FUNCTIONS,
-      PROGRESS_TABLES, OFFSET_TABLES, FEED_TABLES,
+      PROGRESS_TABLES, OFFSET_TABLES, FEED_TABLES, EDIT_TABLES, ...EDIT_FUNCTIONS, HEAP_TABLES,
+      INBOX_TABLES, ...INBOX_FUNCTIONS,
     ],
   },
 ]

@@ -2,10 +2,10 @@
 import type { Clock } from '../../core/environment.js'
 import type { RedisCommands, RedisReply } from '../../core/redis-commands.js'
 import type {
-  Checkpoint, CheckpointStore, DeadResult, DeadResultDraft, DeadResultsRequest, SaveCheckpoints, SubscribersRequest,
-  SubscriberState, TakeSubscriber,
+  CheckpointStore, DeadResult, DeadResultDraft, DeadResultsRequest, DiscardResults, PurgeDeadResults, SaveCheckpoints,
+  StoredCheckpoint, SubscribersRequest, SubscriberState, TakeSubscriber,
 } from '../../feeds/checkpoints.js'
-import { DEAD, FORGET, LOOK, RELEASE, SAVE, TAKE } from './checkpoint-scripts.js'
+import { DEAD, DISCARD, FORGET, FORGET_FEED, LOOK, PURGE_DEAD, RELEASE, SAVE, TAKE } from './checkpoint-scripts.js'
 import { RedisConnection } from './connection.js'
 import type { RedisStoreOptions } from './feeds.js'
 import { RedisKeys } from './keys.js'
@@ -16,6 +16,8 @@ export interface RedisCheckpointOptions extends RedisStoreOptions {
   /** Replaces the server's clock, for tests. */
   readonly now?: Clock | undefined
 }
+
+const NAMES_PAGE = 100
 
 export class RedisCheckpointStore implements CheckpointStore {
   readonly capabilities = { durable: true, shared: true }
@@ -66,7 +68,28 @@ export class RedisCheckpointStore implements CheckpointStore {
     return letters
   }
 
-  async forget(subscriber: string): Promise<boolean> {
+  async discard({ subscriber, numbers }: DiscardResults): Promise<number> {
+    return Number(await this.#connection.run(DISCARD, this.#all(subscriber), numbers.map(String)))
+  }
+
+  async purgeDead({ subscriber, ...request }: PurgeDeadResults): Promise<number> {
+    if (subscriber !== undefined) return this.#purgeDeadOf(subscriber, request)
+    let count = 0
+    for (let after = ''; count < request.limit;) {
+      const names = await this.#names.list(after, NAMES_PAGE, async (name) => name)
+      for (const name of names) {
+        if (count < request.limit) count += await this.#purgeDeadOf(name, { ...request, limit: request.limit - count })
+      }
+      after = names.at(-1) ?? after
+      if (names.length < NAMES_PAGE) return count
+    }
+    return count
+  }
+
+  async forget(subscriber: string, feed?: string): Promise<boolean> {
+    if (feed !== undefined) {
+      return await this.#connection.run(FORGET_FEED, this.#all(subscriber), [feed, deadKeyOfFeed(feed)]) === 1
+    }
     const isFound = await this.#connection.run(FORGET, this.#all(subscriber), []) === 1
     if (isFound) await this.#names.remove(subscriber, async () => await this.#look(subscriber) !== undefined)
     return isFound
@@ -74,6 +97,14 @@ export class RedisCheckpointStore implements CheckpointStore {
 
   async close(): Promise<void> {
     this.#connection.close()
+  }
+
+  async #purgeDeadOf(
+    subscriber: string, { olderThanMs, limit, dryRun }: Omit<PurgeDeadResults, 'subscriber'>,
+  ): Promise<number> {
+    return Number(await this.#connection.run(PURGE_DEAD, this.#all(subscriber), [
+      this.#now(), `${olderThanMs}`, `${limit}`, dryRun ? '1' : '0',
+    ]))
   }
 
   async #look(subscriber: string): Promise<SubscriberState | undefined> {
@@ -97,18 +128,25 @@ export class RedisCheckpointStore implements CheckpointStore {
   }
 }
 
-function toCheckpoints(reply: RedisReply | undefined): readonly Checkpoint[] {
+function toCheckpoints(reply: RedisReply | undefined): readonly StoredCheckpoint[] {
   const fields = listOf(reply)
-  const checkpoints: Checkpoint[] = []
+  const checkpoints: StoredCheckpoint[] = []
   for (let at = 0; at < fields.length; at += 2) {
-    const [sequence, incarnation, configHash] = JSON.parse(textOf(fields[at + 1])) as [string, string, string]
-    checkpoints.push({ feed: textOf(fields[at]), sequence: BigInt(sequence), incarnation, configHash })
+    const [savedAt = '', stored = ''] = textOf(fields[at + 1]).split('\n')
+    const [sequence, incarnation, configHash] = JSON.parse(stored) as [string, string, string]
+    const feed = textOf(fields[at])
+    checkpoints.push({ feed, sequence: BigInt(sequence), incarnation, configHash, savedAt: Number(savedAt) })
   }
   return checkpoints.sort((a, b) => Buffer.compare(Buffer.from(a.feed), Buffer.from(b.feed)))
 }
 
 function deadKey({ feed, incarnation, sequence }: DeadResultDraft): string {
   return JSON.stringify([feed, incarnation, sequence.toString()])
+}
+
+/** What the keys of a feed's results begin with, and no others. */
+function deadKeyOfFeed(feed: string): string {
+  return `${JSON.stringify([feed]).slice(0, -1)},`
 }
 
 /** A line of JSON and the bytes; the script puts a line with the time in front. */

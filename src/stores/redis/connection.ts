@@ -39,6 +39,16 @@ export class RedisConnection {
     }
   }
 
+  /** One after another, each as `command`, with others' in between. All keys must be of one hash tag. */
+  async commands(key: string, ...list: readonly (readonly RedisArgument[])[]): Promise<readonly RedisReply[]> {
+    this.assertOpen()
+    try {
+      return await this.#commands.sendInOrder(key, list)
+    } catch (error) {
+      throw toWaybillError(error)
+    }
+  }
+
   /** All keys must be of one hash tag. @throws as `command`. */
   async run(
     { text, digest }: RedisScript, keys: readonly string[], args: readonly RedisArgument[],

@@ -1,4 +1,5 @@
 /** The two halves of a feed on their own: a log and rows under numbers that the caller gives. */
+import { asBuffer } from '../../core/bytes.js'
 import type { RedisArgument, RedisReply } from '../../core/redis-commands.js'
 import type { LiveResults, LiveRow, LogEntry, ResultLog, RowMutation } from '../../feeds/contract.js'
 import type { RedisConnection } from './connection.js'
@@ -23,7 +24,7 @@ export class RedisResultLog implements ResultLog<undefined> {
     const log = this.#log(feed)
     const members = await this.#connection.command(log,
       'ZRANGEBYLEX', log, `[${padded(after + 1n)}`, '+', 'LIMIT', '0', `${limit}`)
-    return listOf(members).map(toEntry)
+    return toEntries(listOf(members))
   }
 
   async readLatestSequence(feed: string): Promise<bigint | undefined> {
@@ -90,9 +91,18 @@ export class RedisLiveResults implements LiveResults<undefined> {
   }
 }
 
-export function toEntry(member: RedisReply): LogEntry {
-  const bytes = bytesOf(member)
-  return { sequence: BigInt(textOf(bytes.subarray(0, DIGITS))), data: bytes.subarray(DIGITS) }
+/** In ascending order, each number once. As many numbers as there are from the first to the last are all of them. */
+export function toEntries(members: readonly RedisReply[]): readonly LogEntry[] {
+  const all = members.map((member) => asBuffer(bytesOf(member)))
+  const first = numberOf(all[0])
+  const isRow = numberOf(all.at(-1)) - first === BigInt(all.length - 1)
+  return all.map((bytes, n) => ({
+    sequence: isRow ? first + BigInt(n) : numberOf(bytes), data: bytes.subarray(DIGITS),
+  }))
+}
+
+function numberOf(member: Buffer | undefined): bigint {
+  return BigInt(member?.toString('latin1', 0, DIGITS) ?? 0)
 }
 
 /** The last mutation of each signature: signatures and contents to put, signatures to delete. */

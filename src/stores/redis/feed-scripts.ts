@@ -20,16 +20,18 @@ local function plus(number, n)
   return string.format('%06d%014.0f', high, low)
 end
 `
+/** In the order in which states are answered. The revision grows when rows change without a result. */
+export const STATE_FIELDS = ['incarnation', 'config', 'sequence', 'first', 'capacity', 'revision'] as const
 const STATE = `
 local function read()
-  local state = redis.call('HMGET', KEYS[1], 'incarnation', 'config', 'sequence', 'first', 'capacity')
+  local state = redis.call('HMGET', KEYS[1], ${STATE_FIELDS.map((field) => `'${field}'`).join(', ')})
   return state[1] and state
 end
 `
 /** incarnation, config hash, capacity. */
 const MAKE = `
   redis.call('HSET', KEYS[1], 'incarnation', ARGV[1], 'config', ARGV[2], 'capacity', ARGV[3],
-    'sequence', '${padded(0n)}', 'first', '${padded(1n)}')
+    'sequence', '${padded(0n)}', 'first', '${padded(1n)}', 'revision', '0')
   redis.call('UNLINK', KEYS[2], KEYS[3])
 `
 
@@ -65,6 +67,7 @@ if sequence >= string.format('%020d', capacity) then
   if oldest > first then first = oldest end
 end
 redis.call('HSET', KEYS[1], 'sequence', sequence, 'first', first, 'capacity', ARGV[2])
+if count == 0 and put + gone > 0 then redis.call('HINCRBY', KEYS[1], 'revision', 1) end
 if sent > 0 then
   redis.call('ZREMRANGEBYLEX', KEYS[2], '[' .. plus(sequence, 1 - sent), '(' .. plus(sequence, 1))
   for i = 1, sent do redis.call('ZADD', KEYS[2], 0, plus(sequence, i - sent) .. ARGV[6 + i]) end

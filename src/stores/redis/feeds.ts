@@ -14,8 +14,8 @@ import type {
 import type { FeedState } from '../../feeds/result.js'
 import { feedExhausted } from '../../feeds/ring.js'
 import { RedisConnection } from './connection.js'
-import { mutationArguments, RedisLiveResults, RedisResultLog, toEntry } from './feed-log.js'
-import { COMMIT, DELETE, OPEN, PAGE, RESET } from './feed-scripts.js'
+import { mutationArguments, RedisLiveResults, RedisResultLog, toEntries } from './feed-log.js'
+import { COMMIT, DELETE, OPEN, PAGE, RESET, STATE_FIELDS } from './feed-scripts.js'
 import { RedisKeys } from './keys.js'
 import { RedisRegistry } from './registry.js'
 import { listOf, padded, textOf } from './replies.js'
@@ -72,24 +72,44 @@ export class RedisFeedStore implements FeedStore<undefined> {
   }
 
   async state(feed: string): Promise<FeedState | undefined> {
-    const { state } = this.#keys.feed(feed)
-    const reply = listOf(await this.#connection.command(state,
-      'HMGET', state, 'incarnation', 'config', 'sequence', 'first', 'capacity'))
-    return reply[0] === null ? undefined : toState(feed, reply)
+    const head = await this.#head(feed)
+    return head && toState(feed, head)
   }
 
+  /**
+   * Three commands, between which others may write, because a script copies each member twice: half of what a page
+   * costs the server. What they read is what one step would have read in place of the first command:
+   * - a feed that was deleted or reset since then has another incarnation at the end, for no two have the same;
+   * - results that came since then are beyond the sequence that was read first, and are left out;
+   * - the next one to be read may have left the ring since then: then the page does not begin with it.
+   * Where one step would have read something else, one does.
+   */
   async page({ feed, after, limit }: FeedPageRead): Promise<FeedPage | undefined> {
-    const reply = await this.#connection.run(PAGE, this.#all(feed), [padded(after + 1n), `${limit}`])
-    if (reply === null) return undefined
-    const [state, members] = listOf(reply)
-    return { state: toState(feed, state), entries: listOf(members).map(toEntry) }
+    const { state, log } = this.#keys.feed(feed)
+    const from = after + 1n
+    const [head, members, incarnation] = await this.#connection.commands(state, ['HMGET', state, ...STATE_FIELDS],
+      ['ZRANGEBYLEX', log, `[${padded(from)}`, '+', 'LIMIT', '0', `${limit}`], ['HMGET', state, STATE_FIELDS[0]])
+    if (listOf(head)[0] === null) return undefined
+    const page = toPage(feed, head, members)
+    const { first, sequence } = page.state
+    const next = first > from ? first : from
+    const isSame = listOf(incarnation).some((now) => now !== null && textOf(now) === page.state.incarnation)
+    const isWhole = next > sequence || page.entries[0]?.sequence === next
+    return isSame && isWhole ? page : this.#pageInOneStep(feed, from, limit)
+  }
+
+  async #pageInOneStep(feed: string, from: bigint, limit: number): Promise<FeedPage | undefined> {
+    const reply = await this.#connection.run(PAGE, this.#all(feed), [padded(from), `${limit}`])
+    return reply === null ? undefined : toPage(feed, ...listOf(reply))
   }
 
   async snapshot(feed: string, pageSize: number): Promise<FeedSnapshotRead | undefined> {
-    const state = await this.state(feed)
+    const head = await this.#head(feed)
+    if (head === undefined) return undefined
     const pages = this.live.readSnapshot(feed, pageSize)
     // A scan is nothing to the server between two calls.
-    return state && { state, pages, close: async () => void await pages.return(undefined) }
+    const close = async (): Promise<void> => void await pages.return(undefined)
+    return { state: toState(feed, head), revision: toRevision(head), pages, close }
   }
 
   async reset(_: undefined, { feed, incarnation, configHash, capacity }: NewFeed): Promise<FeedState> {
@@ -116,16 +136,36 @@ export class RedisFeedStore implements FeedStore<undefined> {
     this.#connection.close()
   }
 
+  /** What is stored beside log and rows. */
+  async #head(feed: string): Promise<readonly RedisReply[] | undefined> {
+    const { state } = this.#keys.feed(feed)
+    const reply = listOf(await this.#connection.command(state, 'HMGET', state, ...STATE_FIELDS))
+    return reply[0] === null ? undefined : reply
+  }
+
   #all(feed: string): readonly string[] {
     const { state, log, rows } = this.#keys.feed(feed)
     return [state, log, rows]
   }
 }
 
+function toPage(feed: string, head?: RedisReply, members?: RedisReply): FeedPage {
+  const state = toState(feed, head)
+  const entries = toEntries(listOf(members)).filter(({ sequence }) => sequence <= state.sequence)
+  return { state, entries, revision: toRevision(head) }
+}
+
 function toState(feed: string, reply: RedisReply | undefined): FeedState {
-  const [incarnation, configHash, sequence, first, capacity] = listOf(reply).map(textOf)
+  const [incarnation, configHash, sequence, first, capacity] = listOf(reply).slice(0, REVISION_AT).map(textOf)
   return {
     feed, incarnation: incarnation ?? '', configHash: configHash ?? '', sequence: BigInt(sequence ?? 0),
     first: BigInt(first ?? 0), capacity: Number(capacity),
   }
 }
+
+function toRevision(reply: RedisReply | undefined): bigint {
+  const revision = listOf(reply)[REVISION_AT]
+  return revision === null ? 0n : BigInt(textOf(revision))
+}
+
+const REVISION_AT = STATE_FIELDS.indexOf('revision')

@@ -29,21 +29,28 @@ export function* commitSteps(sql: FeedStatements, commit: FeedCommit): SqlSteps<
   }
   if (row === undefined) return yield* refusal(sql, commit)
   const id = row['id'] as FeedId
-  const state = toState({ ...row, feed, config_hash: configHash, capacity })
+  const state = stateOf(row, commit)
   // More than the ring holds: the first of them would leave at once.
-  const before = state.sequence - count
-  const kept = results.map((data, n) => ({ sequence: before + BigInt(n) + 1n, data }))
-    .filter(({ sequence }) => sequence >= state.first)
+  const kept = results.slice(Math.max(0, results.length - capacity))
+  let sequence = state.sequence - BigInt(kept.length)
   for (const batch of inBatches(kept)) {
     yield {
       text: sql.putResults.get(batch.length) ?? '',
-      params: batch.flatMap(({ sequence, data }) => [id, orderedI64(sequence), data]),
+      params: batch.flatMap((data) => [id, orderedI64(sequence += 1n), data]),
     }
   }
   const isFull = state.first === state.sequence - BigInt(capacity) + 1n
   if (isFull && state.first > 1n) yield { text: sql.evict, params: [id, orderedI64(state.first)] }
   yield* mutateSteps(sql, id, mutations)
   return state
+}
+
+/** Made here, because spreading a row costs as much as a statement. */
+function stateOf(row: SqlRow, { feed, configHash, capacity }: FeedCommit): FeedState {
+  return {
+    feed, configHash, capacity, incarnation: String(row['incarnation']), sequence: row['sequence'] as bigint,
+    first: row['first'] as bigint,
+  }
 }
 
 /** No signature twice. */

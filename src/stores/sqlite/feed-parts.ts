@@ -3,14 +3,14 @@ import type { SqlExecutor, SqlSteps } from '../../core/sql.js'
 import { fromOrderedI64, orderedI64 } from '../../core/u64.js'
 import type { LiveResults, LiveRow, LogEntry, ResultLog, RowMutation } from '../../feeds/contract.js'
 import type { SqliteQuery } from '../../sql/sqlite-connection.js'
+import type { SqliteCalls } from './calls.js'
 import { keySteps, mutateSteps } from './feed-commit.js'
 import { toEntry } from './feed-rows.js'
 import type { FeedStatements } from './feed-statements.js'
 
 interface PartPorts {
   readonly sql: FeedStatements
-  readonly run: <T>(tx: SqlExecutor, steps: SqlSteps<T>) => Promise<T>
-  readonly read: <T>(work: (query: SqliteQuery) => T) => Promise<T>
+  readonly calls: SqliteCalls
 }
 
 interface RowsPorts extends PartPorts {
@@ -25,36 +25,36 @@ export class SqliteResultLog implements ResultLog<SqlExecutor> {
   }
 
   async append(tx: SqlExecutor, feed: string, sequence: bigint, data: Uint8Array): Promise<void> {
-    const { sql, run } = this.#ports
-    await run(tx, (function* (): SqlSteps<void> {
+    const { sql, calls } = this.#ports
+    await calls.run(tx, (function* (): SqlSteps<void> {
       const id = yield* keySteps(sql, feed)
       yield { text: sql.putResults.get(1) ?? '', params: [id, orderedI64(sequence), data] }
     })())
   }
 
   async readFrom(feed: string, after: bigint, limit: number): Promise<readonly LogEntry[]> {
-    const { sql, read } = this.#ports
-    return read((query) => query(sql.results, idOf(query, sql, feed), orderedI64(after), limit).map(toEntry))
+    const { sql, calls } = this.#ports
+    return calls.read((query) => query(sql.results, idOf(query, sql, feed), orderedI64(after), limit).map(toEntry))
   }
 
   async readLatestSequence(feed: string): Promise<bigint | undefined> {
-    const { sql, read } = this.#ports
-    return read((query) => {
+    const { sql, calls } = this.#ports
+    return calls.read((query) => {
       const last = query(sql.lastResult, idOf(query, sql, feed))[0]?.['last'] as bigint | null | undefined
       return last == null ? undefined : fromOrderedI64(last)
     })
   }
 
   async clear(tx: SqlExecutor, feed: string): Promise<void> {
-    const { sql, run } = this.#ports
-    await run(tx, ofKey(sql, feed, function* (id) {
+    const { sql, calls } = this.#ports
+    await calls.run(tx, ofKey(sql, feed, function* (id) {
       yield { text: sql.clearResults, params: [id] }
     }))
   }
 
   async trimToCapacity(tx: SqlExecutor, feed: string, capacity: number): Promise<number> {
-    const { sql, run } = this.#ports
-    return await run(tx, ofKey(sql, feed, function* (id) {
+    const { sql, calls } = this.#ports
+    return await calls.run(tx, ofKey(sql, feed, function* (id) {
       const [row] = yield { text: sql.countResults, params: [id] }
       const count = Number(row?.['count']) - capacity
       if (count <= 0) return 0
@@ -72,9 +72,9 @@ export class SqliteLiveResults implements LiveResults<SqlExecutor> {
   }
 
   async applyMutations(tx: SqlExecutor, feed: string, mutations: readonly RowMutation[]): Promise<void> {
-    const { sql, run } = this.#ports
+    const { sql, calls } = this.#ports
     const last = new Map(mutations.map((mutation) => [mutation.signature, mutation]))
-    await run(tx, (function* (): SqlSteps<void> {
+    await calls.run(tx, (function* (): SqlSteps<void> {
       yield* mutateSteps(sql, yield* keySteps(sql, feed), [...last.values()])
     })())
   }
@@ -84,15 +84,15 @@ export class SqliteLiveResults implements LiveResults<SqlExecutor> {
   }
 
   async clear(tx: SqlExecutor, feed: string): Promise<void> {
-    const { sql, run } = this.#ports
-    await run(tx, ofKey(sql, feed, function* (id) {
+    const { sql, calls } = this.#ports
+    await calls.run(tx, ofKey(sql, feed, function* (id) {
       yield { text: sql.clearRows, params: [id] }
     }))
   }
 
   async rowCount(feed: string): Promise<number> {
-    const { sql, read } = this.#ports
-    return read((query) => Number(query(sql.countRows, idOf(query, sql, feed))[0]?.['count']))
+    const { sql, calls } = this.#ports
+    return calls.read((query) => Number(query(sql.countRows, idOf(query, sql, feed))[0]?.['count']))
   }
 }
 

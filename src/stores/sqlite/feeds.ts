@@ -6,8 +6,7 @@
  * of its own for as long as it is read: SQLite's readers see the commit that was the last when they began, and neither
  * wait for writers nor keep them waiting.
  */
-import { WaybillError } from '../../core/errors.js'
-import { runSteps, runStepsSync, type SqlExecutor, type SqlSteps, type SyncSqlExecutor } from '../../core/sql.js'
+import type { SqlExecutor, SyncSqlExecutor } from '../../core/sql.js'
 import { MAX_U64, orderedI64 } from '../../core/u64.js'
 import type {
   FeedCapabilities, FeedCommit, FeedPage, FeedPageRead, FeedSnapshotRead, FeedsRequest, FeedStore, FeedSummary,
@@ -15,8 +14,8 @@ import type {
 } from '../../feeds/contract.js'
 import type { FeedState } from '../../feeds/result.js'
 import type { SqliteQuery } from '../../sql/sqlite-connection.js'
+import { SqliteCalls } from './calls.js'
 import type { SqliteDatabase, SqliteReading } from './database.js'
-import { toWaybillError } from './errors.js'
 import { commitSteps, deleteSteps, openSteps, resetSteps } from './feed-commit.js'
 import { SqliteLiveResults, SqliteResultLog } from './feed-parts.js'
 import { toEntry, toLiveRow, toState } from './feed-rows.js'
@@ -31,61 +30,60 @@ export class SqliteFeedStore implements FeedStore<SqlExecutor> {
   readonly log: ResultLog<SqlExecutor>
   readonly live: LiveResults<SqlExecutor>
   readonly #database: SqliteDatabase
+  readonly #calls: SqliteCalls
   readonly #sql: FeedStatements
-  #closed = false
 
   constructor(database: SqliteDatabase) {
     this.#database = database
+    this.#calls = new SqliteCalls(database)
     this.#sql = feedStatements(database.tables)
     const ports = {
       sql: this.#sql,
-      run: <T>(tx: SqlExecutor, steps: SqlSteps<T>) => this.#run(tx, steps),
-      read: <T>(work: (query: SqliteQuery) => T) => this.#read(work),
+      calls: this.#calls,
     }
     this.log = new SqliteResultLog(ports)
     this.live = new SqliteLiveResults({ ...ports, rows: (feed, pageSize) => this.#readRows(feed, pageSize) })
   }
 
   async transaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
-    this.#assertOpen()
-    return this.#database.transaction(work)
+    return this.#calls.transaction(work)
   }
 
   async open(tx: SqlExecutor, feed: NewFeed): Promise<FeedState> {
-    return this.#run(tx, openSteps(this.#sql, feed))
+    return this.#calls.run(tx, openSteps(this.#sql, feed))
   }
 
   async commit(tx: SqlExecutor, commit: FeedCommit): Promise<FeedState | undefined> {
-    return this.#run(tx, commitSteps(this.#sql, commit))
+    return this.#calls.run(tx, commitSteps(this.#sql, commit))
   }
 
   async reset(tx: SqlExecutor, feed: NewFeed): Promise<FeedState> {
-    return this.#run(tx, resetSteps(this.#sql, feed))
+    return this.#calls.run(tx, resetSteps(this.#sql, feed))
   }
 
   async delete(tx: SqlExecutor, feed: string): Promise<boolean> {
-    return this.#run(tx, deleteSteps(this.#sql, feed))
+    return this.#calls.run(tx, deleteSteps(this.#sql, feed))
   }
 
   /** The same for drivers whose calls return at once. */
   openSync(tx: SyncSqlExecutor, feed: NewFeed): FeedState {
-    return this.#runSync(tx, openSteps(this.#sql, feed))
+    return this.#calls.runSync(tx, openSteps(this.#sql, feed))
   }
 
   commitSync(tx: SyncSqlExecutor, commit: FeedCommit): FeedState | undefined {
-    return this.#runSync(tx, commitSteps(this.#sql, commit))
+    return this.#calls.runSync(tx, commitSteps(this.#sql, commit))
   }
 
   resetSync(tx: SyncSqlExecutor, feed: NewFeed): FeedState {
-    return this.#runSync(tx, resetSteps(this.#sql, feed))
+    return this.#calls.runSync(tx, resetSteps(this.#sql, feed))
   }
 
   async state(feed: string): Promise<FeedState | undefined> {
-    return this.#read((query) => this.#stateOf(query, feed)?.state)
+    return this.#calls.read((query) => this.#stateOf(query, feed)?.state)
   }
 
   async page({ feed, after, limit }: FeedPageRead): Promise<FeedPage | undefined> {
-    return this.#read((query) => {
+    return this.#calls.read((query) => {
       const found = this.#stateOf(query, feed)
       return found && {
         state: found.state, entries: query(this.#sql.results, found.id, orderedI64(after), limit).map(toEntry),
@@ -94,7 +92,7 @@ export class SqliteFeedStore implements FeedStore<SqlExecutor> {
   }
 
   async snapshot(feed: string, pageSize: number): Promise<FeedSnapshotRead | undefined> {
-    this.#assertOpen()
+    this.#calls.assertOpen()
     const reading = await this.#database.reading((query) => this.#stateOf(query, feed))
     if (reading.first === undefined) {
       reading.close()
@@ -110,17 +108,17 @@ export class SqliteFeedStore implements FeedStore<SqlExecutor> {
   }
 
   async list({ after, limit }: FeedsRequest): Promise<readonly FeedSummary[]> {
-    return this.#read((query) => query(this.#sql.list, after, limit)
+    return this.#calls.read((query) => query(this.#sql.list, after, limit)
       .map((row) => ({ ...toState(row), rows: Number(row['row_count']) })))
   }
 
   /** The file is closed by the outbox. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#calls.close()
   }
 
   async* #readRows(feed: string, pageSize: number): AsyncGenerator<readonly LiveRow[]> {
-    this.#assertOpen()
+    this.#calls.assertOpen()
     const reading = await this.#database.reading((query) => query(this.#sql.keyOf, feed)[0]?.['id'])
     // Inside, so that it closes the reading in any case.
     yield* this.#pages(reading, (reading.first ?? 0n) as bigint, pageSize, () => false)
@@ -131,7 +129,7 @@ export class SqliteFeedStore implements FeedStore<SqlExecutor> {
   ): AsyncGenerator<readonly LiveRow[]> {
     try {
       for (let from = 0n; !isEnded() && from <= MAX_U64;) {
-        this.#assertOpen()
+        this.#calls.assertOpen()
         const page = reading.query(this.#sql.rowsFrom, id, orderedI64(from), pageSize).map(toLiveRow)
         const last = page.at(-1)
         if (last === undefined) return
@@ -147,33 +145,5 @@ export class SqliteFeedStore implements FeedStore<SqlExecutor> {
   #stateOf(query: SqliteQuery, feed: string): { readonly id: bigint; readonly state: FeedState } | undefined {
     const [row] = query(this.#sql.state, feed)
     return row && { id: row['id'] as bigint, state: toState(row) }
-  }
-
-  async #run<T>(tx: SqlExecutor, steps: SqlSteps<T>): Promise<T> {
-    this.#assertOpen()
-    try {
-      return await runSteps(tx, steps)
-    } catch (error) {
-      throw toWaybillError(error)
-    }
-  }
-
-  #runSync<T>(tx: SyncSqlExecutor, steps: SqlSteps<T>): T {
-    this.#assertOpen()
-    try {
-      return runStepsSync(tx, steps)
-    } catch (error) {
-      throw toWaybillError(error)
-    }
-  }
-
-  async #read<T>(work: (query: SqliteQuery) => T): Promise<T> {
-    this.#assertOpen()
-    return this.#database.read(work)
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw new WaybillError('CLOSED', 'the store is closed')
-    this.#database.assertOpen()
   }
 }

@@ -1,9 +1,11 @@
 /** Dead letters: redriven, discarded, purged. And the history of failures, which lives as long as its message. */
-import type { DeadAnswer, FailedAttempt, ResolveDeadRequest } from '../../outbox/contract.js'
+import type {
+  DeadAnswer, FailedAttempt, NewPayload, PayloadEdit, ResolveDeadRequest,
+} from '../../outbox/contract.js'
 import { parseMessageId } from '../../outbox/message-id.js'
 import type { SqliteQuery } from '../../sql/sqlite-connection.js'
 import { arrangeLinesOf, lineStatements } from './outbox-lines.js'
-import { jsonOf, leaveKeysSql, MAX_FAILURES, pruneFailuresSql } from './outbox-rows.js'
+import { jsonOf, leaveKeysSql, MAX_FAILURES, pruneFailuresSql, toBytes } from './outbox-rows.js'
 import type { Tables } from './tables.js'
 
 export type RemovalStatements = ReturnType<typeof removalStatements>
@@ -18,6 +20,7 @@ export function removalStatements(t: Tables) {
     dropDead: `${remove(t.outbox_dead)} returning lane, target, scope, key`,
     dropFailures: remove(t.outbox_failure),
     dropRedriven: remove(t.outbox_redriven),
+    dropEdits: remove(t.outbox_edit),
     dropMessages: remove(t.outbox_message),
   }
 }
@@ -37,6 +40,11 @@ left join ${t.outbox_lane} b on b.lane = m.lane and b.ordering = 'block' returni
     noteRedriven: `insert into ${t.outbox_redriven} (seq, redriven_at) select value, ?2 from json_each(?1) where true
 on conflict (seq) do update set redriven_at = excluded.redriven_at`,
     pruneFailures: pruneFailuresSql(t),
+    keepPayload: `insert into ${t.outbox_edit} (seq, edited_at, by, note, content_type, payload)
+select seq, ?2, ?3, ?4, content_type, payload from ${t.outbox_message} where seq = ?1`,
+    changePayload: `update ${t.outbox_message} set content_type = ?2, payload = ?3 where seq = ?1`,
+    edits: `select e.edited_at, e.by, e.note, e.content_type, e.payload from ${t.outbox_edit} e where e.seq = ?1
+and exists (select 1 from ${t.outbox_message} m where m.seq = ?1 and (?2 is null or m.scope = ?2)) order by e.id`,
     failures: `select f.attempt, f.at, f.consumer, f.error from ${t.outbox_failure} f where f.seq = ?1
 and exists (select 1 from ${t.outbox_message} m where m.seq = ?1 and (?2 is null or m.scope = ?2))
 order by f.id desc limit ${MAX_FAILURES}`,
@@ -45,8 +53,9 @@ order by f.id desc limit ${MAX_FAILURES}`,
 
 /** An answer for each id; a second one for the same message finds no dead letter. */
 export function resolveDead(
-  query: SqliteQuery, sql: DeadStatements, tag: string, { ids, action, scope }: ResolveDeadRequest, now: number,
+  query: SqliteQuery, sql: DeadStatements, tag: string, request: ResolveDeadRequest, now: number,
 ): readonly DeadAnswer[] {
+  const { ids, action, scope, edit } = request
   const places = new Map<bigint, number>()
   ids.forEach((id, place) => {
     const seq = parseMessageId(tag, id)
@@ -56,6 +65,7 @@ export function resolveDead(
   const answers = ids.map((): DeadAnswer => 'not_dead')
   for (const seq of dead) answers[places.get(seq) ?? -1] = action === 'redrive' ? 'redriven' : 'discarded'
   if (dead.length === 0) return answers
+  if (edit !== undefined) for (const seq of dead) changePayload(query, sql, seq, edit, now)
   if (action === 'redrive') redrive(query, sql, dead, now)
   else removeDead(query, sql, dead, now)
   return answers
@@ -74,6 +84,7 @@ export function removeDead(
 export function removeMessages(query: SqliteQuery, sql: RemovalStatements, sequences: readonly bigint[]): void {
   query(sql.dropFailures, jsonOf(sequences))
   query(sql.dropRedriven, jsonOf(sequences))
+  query(sql.dropEdits, jsonOf(sequences))
   query(sql.dropMessages, jsonOf(sequences))
 }
 
@@ -85,6 +96,23 @@ export function failures(
     attempt: Number(row['attempt']), failedAt: Number(row['at']), consumer: row['consumer'] as string,
     error: row['error'] as string,
   })).toReversed()
+}
+
+/** Oldest first. */
+export function edits(
+  query: SqliteQuery, sql: DeadStatements, seq: bigint, scope: string | undefined,
+): readonly PayloadEdit[] {
+  return query(sql.edits, seq, scope ?? null).map((row) => ({
+    editedAt: Number(row['edited_at']), by: row['by'] as string, note: row['note'] as string,
+    contentType: row['content_type'] as string, payload: toBytes(row['payload']),
+  }))
+}
+
+function changePayload(
+  query: SqliteQuery, sql: DeadStatements, seq: bigint, { payload, contentType, by, note }: NewPayload, now: number,
+): void {
+  query(sql.keepPayload, seq, now, by, note)
+  query(sql.changePayload, seq, contentType, payload)
 }
 
 function redrive(query: SqliteQuery, sql: DeadStatements, sequences: readonly bigint[], now: number): void {

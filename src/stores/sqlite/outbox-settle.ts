@@ -33,6 +33,7 @@ select c.seq, ?2, c.attempts, c.available_at ${claimedOf}j.value`,
     removeMessages: `delete from ${t.outbox_message} where seq in (select value from json_each(?1))`,
     removeFailures: `delete from ${t.outbox_failure} where seq in (select value from json_each(?1))`,
     removeRedriven: `delete from ${t.outbox_redriven} where seq in (select value from json_each(?1))`,
+    removeEdits: `delete from ${t.outbox_edit} where seq in (select value from json_each(?1))`,
     leaveKeys: leaveKeysSql(t),
     // [seq, available_at or null for its place before, 1 when the attempt is given back, suspect]
     requeue: `insert into ${t.outbox_due} (seq, scope, lane, target, available_at, attempts, suspect, updated_at,
@@ -197,6 +198,7 @@ function deliver(
   if (withPast.length > 0) {
     query(sql.removeFailures, sequencesOf(withPast))
     query(sql.removeRedriven, sequencesOf(withPast))
+    query(sql.removeEdits, sequencesOf(withPast))
   }
   query(sql.removeMessages, sequences)
 }

@@ -9,11 +9,12 @@ import {
 } from '../../core/sql.js'
 import type {
   ClaimRequest, DeadAnswer, ExtendRequest, FailedAttempt, LaneOrderings, ListFilter, OutboxCapabilities, OutboxClaim,
-  OutboxSettings, OutboxStats, OutboxStore, PauseRequest, PurgeRequest, PurgeResult, ResolveDeadRequest, SettleAnswer,
-  SettleRequest, StatsFilter,
+  OutboxSettings, OutboxStats, OutboxStore, PauseRequest, PayloadEdit, PurgeRequest, PurgeResult, QuarantineAnswer,
+  QuarantineRequest, ResolveDeadRequest, SettleAnswer, SettleRequest, StatsFilter,
 } from '../../outbox/contract.js'
 import { parseMessageId } from '../../outbox/message-id.js'
 import type { EnqueueResult, NewMessage, OutboxMessage } from '../../outbox/message.js'
+import { BegunTransactions } from '../../sql/begun.js'
 import type { Migration } from '../../sql/migrations.js'
 import type { SqliteQuery } from '../../sql/sqlite-connection.js'
 import type { SqliteDatabase } from './database.js'
@@ -22,9 +23,10 @@ import { mayBeExhausted, toWaybillError } from './errors.js'
 import { laneStatements, readSettings, setPaused, type LaneStatements } from './lanes.js'
 import { migrate, stateSql, tagOf } from './migrate.js'
 import { claim, claimStatements, isAnythingDue, type ClaimContext, type ClaimStatements } from './outbox-claim.js'
-import { deadStatements, failures, resolveDead, type DeadStatements } from './outbox-dead.js'
+import { deadStatements, edits, failures, resolveDead, type DeadStatements } from './outbox-dead.js'
 import type { AssignedNumbers } from './outbox-insert.js'
 import { purge, purgeStatements, type PurgeStatements } from './outbox-purge.js'
+import { quarantine, quarantineStatements, type QuarantineStatements } from './outbox-quarantine.js'
 import { get, list, readStatements, stats, type ReadStatements } from './outbox-read.js'
 import { extend, settle, settleStatements, type SettleStatements } from './outbox-settle.js'
 import { migrationSql, migrations } from './schema.js'
@@ -47,9 +49,12 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
   readonly #read: ReadStatements
   readonly #purge: PurgeStatements
   readonly #dead: DeadStatements
+  readonly #quarantine: QuarantineStatements
   readonly #lanes: LaneStatements
   readonly #migrations: readonly Migration[]
   readonly #sequenceName: string
+  /** By `runTransaction`. */
+  readonly begun = new BegunTransactions()
   readonly #numbers: AssignedNumbers = { highest: 0n }
   #tag: string | undefined
 
@@ -63,6 +68,7 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
     this.#read = readStatements(tables)
     this.#purge = purgeStatements(tables)
     this.#dead = deadStatements(tables)
+    this.#quarantine = quarantineStatements(tables)
     this.#lanes = laneStatements(tables)
     this.#migrations = migrations(prefix)
     this.#sequenceName = `${prefix}outbox_message`
@@ -98,7 +104,7 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
 
   /** As `transaction`, for callers of the engine's own database object. */
   async runTransaction<T>(work: (handle: unknown) => Promise<T>): Promise<T> {
-    return this.database.transaction((_, handle) => work(handle))
+    return this.database.transaction((executor, handle) => this.begun.run(executor, handle as object, work))
   }
 
   async claim(request: ClaimRequest): Promise<OutboxClaim | null> {
@@ -167,6 +173,16 @@ export class SqliteOutboxStore implements OutboxStore<SqlExecutor> {
   async resolveDead(request: ResolveDeadRequest): Promise<readonly DeadAnswer[]> {
     const tag = await this.#readTag()
     return this.database.write((query) => resolveDead(query, this.#dead, tag, request, this.database.now()))
+  }
+
+  async edits(id: string, scope: ScopeId | undefined): Promise<readonly PayloadEdit[]> {
+    const seq = parseMessageId(await this.#readTag(), id)
+    return seq === undefined ? [] : this.database.read((query) => edits(query, this.#dead, seq, scope))
+  }
+
+  async quarantine(request: QuarantineRequest): Promise<readonly QuarantineAnswer[]> {
+    const tag = await this.#readTag()
+    return this.database.write((query) => quarantine(query, this.#quarantine, tag, request, this.database.now()))
   }
 
   async setPaused(request: PauseRequest): Promise<void> {

@@ -7,6 +7,8 @@ export type ProgressStatements = ReturnType<typeof progressStatements>
 
 export function progressStatements(t: Tables) {
   const members = `(select count(*) from ${t.journal_member} m where m.publisher = p.publisher and m.lease_until > ?2)`
+  const oldDead = `select number from ${t.journal_dead}
+where died_at <= ?1 and (?2 is null or publisher = ?2) order by died_at, number limit ?3`
   return {
     look: `select p.follow, ${members} as members, ${PART}
 from ${t.journal_publisher} p join ${t.journal_part} r on r.publisher = p.publisher
@@ -40,7 +42,19 @@ on conflict (publisher, scope, stream) do update set slot = excluded.slot, from_
     bury: `insert or replace into ${t.journal_dead}
   (publisher, scope, stream, event_id, sequence, type, attempts, error, died_at)
 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`,
+    oldDead,
+    purgeDead: `delete from ${t.journal_dead} where number in (${oldDead}) returning number`,
     forgetDead: `delete from ${t.journal_dead} where publisher = ?1`,
+    resolveDead: `delete from ${t.journal_dead} where publisher = ?1 and number = ?2 and (?3 is null or scope = ?3)
+returning number, scope, stream, event_id, sequence, type, attempts, error, died_at`,
+    redrive: `insert into ${t.journal_hold}
+  (publisher, scope, stream, slot, from_sequence, to_sequence, attempts, retry_at, error)
+values (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, '')
+on conflict (publisher, scope, stream) do update set to_sequence = max(to_sequence, excluded.to_sequence),
+  from_sequence = min(from_sequence, excluded.from_sequence),
+  attempts = iif(excluded.from_sequence < from_sequence, 0, attempts),
+  retry_at = iif(excluded.from_sequence < from_sequence, excluded.retry_at, retry_at),
+  error = iif(excluded.from_sequence < from_sequence, '', error)`,
     holds: `select scope, stream, slot, from_sequence, to_sequence, attempts, retry_at, error
 from ${t.journal_hold} where publisher = ?1 and (?2 >> slot) & 1 = 1 order by retry_at, scope, stream limit ?3`,
     deadLetters: `select number, scope, stream, event_id, sequence, type, attempts, error, died_at

@@ -5,16 +5,18 @@
  * Whoever writes has the write lock from its first statement on, so nothing comes between what a call reads and what
  * it writes. `look` and the lists read one state of the file, without the lock.
  */
-import { WaybillError } from '../../core/errors.js'
 import {
-  afterForget, afterGive, afterJoin, afterLeave, afterRebase, afterRewind, afterTake,
+  afterForget, afterGive, afterJoin, afterLeave, afterRebase, afterRedrive, afterRewind, afterTake,
 } from '../../journal/parts.js'
 import type {
   DeadEvent, DeadLettersRequest, GiveRequest, HeldStream, HoldsRequest, JoinRequest, PartProgress, ProgressStore,
-  PublishersRequest, PublisherState, PublisherSummary, RebaseRequest, RewindRequest, SaveRequest, TakeRequest,
+  PublishersRequest, PublisherState, PublisherSummary, PurgeDeadEvents, RebaseRequest, ResolveDeadEvents,
+  RewindRequest, SaveRequest, TakeRequest,
 } from '../../journal/progress.js'
 import { stateOf, type PublisherRecord } from '../../journal/publisher-record.js'
+import type { DeadAnswer } from '../../outbox/contract.js'
 import type { SqliteQuery } from '../../sql/sqlite-connection.js'
+import { SqliteCalls } from './calls.js'
 import type { SqliteDatabase } from './database.js'
 import {
   readRecord, readState, toDead, toHeld, writeDead, writeHold, writeRecord,
@@ -22,22 +24,21 @@ import {
 import { progressStatements, type ProgressStatements } from './progress-statements.js'
 
 export class SqliteProgressStore implements ProgressStore {
-  readonly #database: SqliteDatabase
+  readonly #calls: SqliteCalls
   readonly #sql: ProgressStatements
-  #closed = false
 
   constructor(database: SqliteDatabase) {
-    this.#database = database
+    this.#calls = new SqliteCalls(database)
     this.#sql = progressStatements(database.tables)
   }
 
   async look(publisher: string): Promise<PublisherState | undefined> {
-    return this.#read((query, now) => readState(query, this.#sql, publisher, now))
+    return this.#calls.read((query, now) => readState(query, this.#sql, publisher, now))
   }
 
   async take(request: TakeRequest): Promise<PublisherState> {
     const { publisher } = request
-    return this.#write((query, now) => {
+    return this.#calls.write((query, now) => {
       const before = readRecord(query, this.#sql, publisher)
       const after = afterTake(before, request, now)
       writeRecord(query, this.#sql, publisher, before, after)
@@ -46,7 +47,7 @@ export class SqliteProgressStore implements ProgressStore {
   }
 
   async save({ publisher, parts }: SaveRequest): Promise<readonly boolean[]> {
-    return this.#write((query, now) => parts.map((part) => this.#savePart(query, publisher, part, now)))
+    return this.#calls.write((query, now) => parts.map((part) => this.#savePart(query, publisher, part, now)))
   }
 
   async give(request: GiveRequest): Promise<boolean> {
@@ -62,12 +63,12 @@ export class SqliteProgressStore implements ProgressStore {
   }
 
   async holds({ publisher, slots, limit }: HoldsRequest): Promise<readonly HeldStream[]> {
-    return this.#read((query, now) => (
+    return this.#calls.read((query, now) => (
       query(this.#sql.holds, publisher, BigInt.asIntN(64, slots), limit).map((row) => toHeld(row, now))))
   }
 
   async list({ after, limit }: PublishersRequest): Promise<readonly PublisherSummary[]> {
-    return this.#read((query, now) => query(this.#sql.list, after, limit).flatMap((row) => {
+    return this.#calls.read((query, now) => query(this.#sql.list, after, limit).flatMap((row) => {
       const state = readState(query, this.#sql, String(row['publisher']), now)
       return state === undefined ? []
         : [{ ...state, heldStreams: Number(row['held']), deadLetters: Number(row['dead']) }]
@@ -98,12 +99,38 @@ export class SqliteProgressStore implements ProgressStore {
   }
 
   async deadLetters({ publisher, scope, after, limit }: DeadLettersRequest): Promise<readonly DeadEvent[]> {
-    return this.#read((query) => query(this.#sql.deadLetters, publisher, after, scope ?? null, limit).map(toDead))
+    return this.#calls.read((query) => query(this.#sql.deadLetters, publisher, after, scope ?? null, limit).map(toDead))
+  }
+
+  async purgeDead({ publisher, olderThanMs, limit, dryRun }: PurgeDeadEvents): Promise<number> {
+    const old = (sql: string) => (query: SqliteQuery, now: number): number =>
+      query(sql, now - olderThanMs, publisher ?? null, limit).length
+    return dryRun ? this.#calls.read(old(this.#sql.oldDead)) : this.#calls.write(old(this.#sql.purgeDead))
+  }
+
+  async resolveDead({ publisher, scope, numbers, action }: ResolveDeadEvents): Promise<readonly DeadAnswer[]> {
+    return this.#calls.write((query, now) => {
+      const gone: DeadEvent[] = []
+      const answers = numbers.map((number): DeadAnswer => {
+        const [row] = query(this.#sql.resolveDead, publisher, number, scope ?? null)
+        if (row !== undefined) gone.push(toDead(row))
+        return row === undefined ? 'not_dead' : action === 'redrive' ? 'redriven' : 'discarded'
+      })
+      if (action === 'redrive' && gone.length > 0) {
+        const before = readRecord(query, this.#sql, publisher)
+        const { record, holds } = afterRedrive(before, gone)
+        writeRecord(query, this.#sql, publisher, before, record)
+        for (const { scope: of, stream, slot, from, to } of holds) {
+          query(this.#sql.redrive, publisher, of, stream, slot, from, to, now)
+        }
+      }
+      return answers
+    })
   }
 
   /** The file is closed by the outbox. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#calls.close()
   }
 
   #savePart(query: SqliteQuery, publisher: string, progress: PartProgress, now: number): boolean {
@@ -120,7 +147,7 @@ export class SqliteProgressStore implements ProgressStore {
     publisher: string, change: (record: PublisherRecord) => PublisherRecord | undefined,
     then?: (query: SqliteQuery, now: number) => void,
   ): Promise<boolean> {
-    return this.#write((query, now) => {
+    return this.#calls.write((query, now) => {
       const before = readRecord(query, this.#sql, publisher)
       const after = change(before)
       if (after === undefined) return false
@@ -128,20 +155,5 @@ export class SqliteProgressStore implements ProgressStore {
       then?.(query, now)
       return true
     })
-  }
-
-  async #read<T>(work: (query: SqliteQuery, now: number) => T): Promise<T> {
-    this.#assertOpen()
-    return this.#database.read((query) => work(query, this.#database.now()))
-  }
-
-  async #write<T>(work: (query: SqliteQuery, now: number) => T): Promise<T> {
-    this.#assertOpen()
-    return this.#database.write((query) => work(query, this.#database.now()))
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw new WaybillError('CLOSED', 'the store is closed')
-    this.#database.assertOpen()
   }
 }

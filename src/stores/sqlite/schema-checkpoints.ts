@@ -21,6 +21,7 @@ export function checkpointTables(t: Tables, prefix: string): string[] {
   sequence integer not null,
   incarnation text not null,
   config_hash text not null,
+  saved_at integer not null,
   primary key (subscriber, feed)
 ) strict, without rowid`,
     `create table ${t.feed_dead} (
@@ -36,5 +37,6 @@ export function checkpointTables(t: Tables, prefix: string): string[] {
 ) strict`,
     `create unique index ${index('feed_dead_result')} on ${t.feed_dead} (subscriber, feed, incarnation, sequence)`,
     `create index ${index('feed_dead_subscriber')} on ${t.feed_dead} (subscriber, number)`,
+    `create index ${index('feed_dead_age')} on ${t.feed_dead} (died_at)`,
   ]
 }

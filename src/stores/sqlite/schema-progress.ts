@@ -57,5 +57,6 @@ export function progressTables(t: Tables, prefix: string): string[] {
 ) strict`,
     `create unique index ${index('journal_dead_event')} on ${t.journal_dead} (publisher, event_id)`,
     `create index ${index('journal_dead_publisher')} on ${t.journal_dead} (publisher, number)`,
+    `create index ${index('journal_dead_age')} on ${t.journal_dead} (died_at)`,
   ]
 }

@@ -1,7 +1,8 @@
 /**
  * The tables.
  *
- * A message is a row that is written once, at enqueue, and never updated. Its state is the side table that
+ * A message is a row that is written once, at enqueue, and updated by nothing that happens all the time: a quarantine
+ * takes it out of the log by giving it a time, a redrive may give it another payload. Its state is the side table that
  * names it: `due` (pending, waiting for a time or in a line), `claimed`, `delivered`, `dead`. Named by none, it
  * waits in the log, behind the position of its queue. So an enqueue is one plain INSERT, and delivered history
  * does not lie in a claim's way.
@@ -20,7 +21,10 @@ import { TAG_LENGTH } from '../../outbox/message-id.js'
 import { migrationChecksum, type Migration } from '../../sql/migrations.js'
 import { quoteIdentifier } from '../../sql/identifier.js'
 import { checkpointTables } from './schema-checkpoints.js'
+import { editTables } from './schema-edits.js'
+import { heapTables } from './schema-dlq-heaps.js'
 import { feedTables } from './schema-feeds.js'
+import { inboxTables } from './schema-inbox.js'
 import { journalTables } from './schema-journal.js'
 import { offsetTables } from './schema-offsets.js'
 import { progressTables } from './schema-progress.js'
@@ -49,7 +53,8 @@ export function migrations(prefix: string): readonly Migration[] {
       version: 2, name: 'journal',
       statements: [
         ...journalTables(t, prefix), ...progressTables(t, prefix), ...offsetTables(t), ...feedTables(t, prefix),
-        ...checkpointTables(t, prefix),
+        ...checkpointTables(t, prefix), ...editTables(t, prefix), ...heapTables(t, prefix),
+        ...inboxTables(t, prefix),
       ],
     },
   ]

@@ -8,7 +8,7 @@ const TABLES = [
   'outbox_pause', 'journal_stream', 'journal_event', 'journal_tag', 'journal_key', 'journal_publisher',
   'journal_part', 'journal_member', 'journal_hold', 'journal_dead', 'journal_offset_owner', 'journal_offset', 'feed',
   'feed_result', 'feed_row',
-  'feed_subscriber', 'feed_checkpoint', 'feed_dead',
+  'feed_subscriber', 'feed_checkpoint', 'feed_dead', 'outbox_edit', 'dlq_entry', 'inbox',
 ] as const
 
 export type TableName = (typeof TABLES)[number]
