@@ -52,6 +52,8 @@ export function faultyOutboxStore<Tx>(store: OutboxStore<Tx>, plan: FaultPlan): 
     purge: (request) => run('purge', () => store.purge(request)),
     failures: (id, scope) => run('failures', () => store.failures(id, scope)),
     resolveDead: (request) => run('resolveDead', () => store.resolveDead(request)),
+    edits: (id, scope) => run('edits', () => store.edits(id, scope)),
+    quarantine: (request) => run('quarantine', () => store.quarantine(request)),
     setPaused: (request) => run('setPaused', () => store.setPaused(request)),
     settings: () => run('settings', () => store.settings()),
     migrate: (lanes) => run('migrate', () => store.migrate(lanes)),

@@ -12,14 +12,24 @@ export { feedHistories, type FeedHistoriesOptions } from './feed-suite/histories
 export type {
   FeedSuiteOptions, LiveResultsSuiteOptions, OpenedFeeds, OpenedLiveResults, OpenedResultLog, ResultLogSuiteOptions,
 } from './feed-suite/options.js'
+export { heapCases, heapSuite } from './heap-suite/index.js'
+export {
+  openedHeaps, type HeapStorePair, type HeapSuiteOptions, type OpenedHeaps, type OpenHeapSettings,
+} from './heap-suite/options.js'
 export { HistoryChecker } from './history/checker.js'
 export type {
   EndEvent, FaultEvent, FinalEvent, HistoryEvent, ProducerEvent, ReceiverEvent, RelayEvent,
 } from './history/events.js'
 export type { CheckerOptions, Rule, Verdict, Violation } from './history/verdict.js'
+export { inboxCases, inboxSuite } from './inbox-suite/index.js'
+export type { InboxSuiteOptions, OpenedInbox, OpenInboxSettings } from './inbox-suite/options.js'
 export { journalCases, journalStoreSuite } from './journal-suite/index.js'
 export type { JournalSkip, JournalSuiteOptions, OpenedJournal, OpenJournalSettings } from './journal-suite/options.js'
 export { scopedJournalOpen, scopedJournalSkips } from './journal-suite/scoped-open.js'
+export { maintenanceCases, maintenanceSuite } from './maintenance-suite/index.js'
+export type {
+  MaintenanceSuiteOptions, OpenedMaintained, OpenMaintainedSettings,
+} from './maintenance-suite/options.js'
 export { offsetCases, offsetStoreSuite } from './offset-suite/index.js'
 export type { OffsetFault, OffsetSkip, OffsetSuiteOptions, OpenedOffsets } from './offset-suite/options.js'
 export { outboxCases, outboxStoreSuite } from './outbox-suite/index.js'
@@ -31,6 +41,10 @@ export type { OpenedProgress, OpenProgressSettings, ProgressSuiteOptions } from 
 export { publisherCases, publisherSuite } from './publisher-suite/index.js'
 export type { OpenedPublisherStore, PublisherSuiteOptions } from './publisher-suite/options.js'
 export { forEachSeed, seededRandom, type SeededRandom } from './random.js'
+export { reservationCases, reservationSuite } from './reservation-suite/index.js'
+export type {
+  OpenedReservations, OpenReservationSettings, ReservationSuiteOptions,
+} from './reservation-suite/options.js'
 export { subscriberCases, subscriberSuite } from './subscriber-suite/index.js'
 export type { OpenedSubscriberStore, SubscriberSuiteOptions } from './subscriber-suite/options.js'
 export { TestClock } from './test-clock.js'

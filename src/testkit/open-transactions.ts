@@ -1,5 +1,5 @@
 /** The transactions that a case has begun and not ended. */
-export type Isolation = 'read committed' | 'repeatable read'
+export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 
 export interface OpenTransaction<Tx> {
   readonly tx: Tx

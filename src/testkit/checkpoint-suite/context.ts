@@ -74,6 +74,12 @@ export class CheckpointContext {
   }
 }
 
+/** What was saved, without what the store adds. */
+export function savedOf(state: SubscriberState | undefined): readonly Checkpoint[] {
+  return (state?.checkpoints ?? []).map(({ feed, sequence, incarnation, configHash }) => (
+    { feed, sequence, incarnation, configHash }))
+}
+
 export function checkpointOf(feed: string, sequence: bigint, part: Partial<Checkpoint> = {}): Checkpoint {
   return { feed, sequence, incarnation: 'i-1', configHash: 'c-1', ...part }
 }

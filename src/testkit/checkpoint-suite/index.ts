@@ -12,11 +12,12 @@ import type { CheckpointCase } from './case.js'
 import { CheckpointContext } from './context.js'
 import { listCases } from './list.js'
 import type { CheckpointSuiteOptions } from './options.js'
+import { purgeCases } from './purge.js'
 import { raceCases } from './race.js'
 import { saveCases } from './save.js'
 import { takeCases } from './take.js'
 
-const CASES: readonly CheckpointCase[] = [...takeCases, ...saveCases, ...listCases, ...raceCases]
+const CASES: readonly CheckpointCase[] = [...takeCases, ...saveCases, ...listCases, ...purgeCases, ...raceCases]
 
 /** Every case, for tables. */
 export const checkpointCases: readonly { readonly id: string; readonly title: string }[] =

@@ -1,4 +1,4 @@
-/** `checkpoint-list-*` and `checkpoint-dead-*`. */
+/** `checkpoint-list-*`, `checkpoint-dead-*` and `checkpoint-discard-*`. */
 import assert from 'node:assert/strict'
 import type { SubscriberState } from '../../feeds/checkpoints.js'
 import type { CheckpointCase } from './case.js'
@@ -120,6 +120,45 @@ export const listCases: readonly CheckpointCase[] = [
       const dead = HOSTILE_TEXTS.map((text, n) => deadOf(BigInt(n), { feed: text, incarnation: text, error: text }))
       assert.equal(await context.save(term, { dead }), true)
       assert.deepEqual(draftsOf(await context.dead()), dead)
+    },
+  },
+  {
+    id: 'checkpoint-discard-1', title: 'those named go, and are counted; the others stay, also those of others',
+    async run(context) {
+      const { term } = await context.take('a')
+      const other = await context.take('a', 'other')
+      const dead = Array.from({ length: 6 }, (_, n) => deadOf(BigInt(n)))
+      await context.save(term, { dead })
+      // A subscriber's numbers are its own: where they are times, those of one moment are the same.
+      context.clock.advance(1)
+      await context.save(other.term, { subscriber: 'other', dead: [deadOf(9n)] })
+      const numbers = (await context.dead()).map(({ number }) => number)
+      const [others] = await context.dead('other')
+      const gone = [numbers[4], numbers[1], numbers[1], others?.number, 0n, 2n ** 63n, 2n ** 64n - 1n]
+      const discard = { subscriber: NAME, numbers: gone.map((number = 0n) => number) }
+      assert.equal(await context.store.discard(discard), 2)
+      assert.equal(await context.store.discard(discard), 0)
+      assert.deepEqual(draftsOf(await context.dead('other')), [deadOf(9n)])
+      assert.deepEqual(draftsOf(await context.dead()), [0, 2, 3, 5].map((n) => dead[n]))
+      assert.equal(await context.store.discard({ subscriber: 'unknown', numbers }), 0)
+      assert.equal(await context.store.discard({ subscriber: NAME, numbers: [] }), 0)
+      const rest = (await context.dead()).map(({ number }) => number)
+      assert.equal(await context.other.discard({ subscriber: NAME, numbers: rest }), rest.length)
+      assert.deepEqual(await context.dead(), [])
+      assert.equal(await context.save(term, { dead: [deadOf(7n)] }), true)
+      assert.deepEqual(draftsOf(await context.dead()), [deadOf(7n)])
+    },
+  },
+  {
+    id: 'checkpoint-discard-2', title: 'what was given up again since it was listed stays',
+    async run(context) {
+      const { term } = await context.take('a')
+      await context.save(term, { dead: [deadOf(1n), deadOf(2n)] })
+      const numbers = (await context.dead()).map(({ number }) => number)
+      const again = deadOf(1n, { error: 'again' })
+      await context.save(term, { dead: [again] })
+      assert.equal(await context.store.discard({ subscriber: NAME, numbers }), 1)
+      assert.deepEqual(draftsOf(await context.dead()), [again])
     },
   },
 ]

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { CheckpointStore } from '../../feeds/checkpoints.js'
 import type { CheckpointCase } from './case.js'
-import { checkpointOf, deadOf, LEASE_MS, NAME, type CheckpointContext } from './context.js'
+import { checkpointOf, deadOf, LEASE_MS, NAME, savedOf, type CheckpointContext } from './context.js'
 
 const OWNERS = Array.from({ length: 8 }, (_, n) => `owner ${n}`)
 
@@ -63,6 +63,48 @@ export const raceCases: readonly CheckpointCase[] = [
         await Promise.all((round % 2 === 0 ? both : both.toReversed()).map((call) => call()))
         assert.deepEqual([await context.look(), await context.dead()], [undefined, []])
         assert.deepEqual((await context.take('a')).checkpoints, [])
+      }
+    },
+  },
+  {
+    id: 'checkpoint-race-5', title: 'a save against one who forgets a feed: nothing of the feed is left',
+    async run(context) {
+      for (let round = 0; round < 25; round += 1) {
+        const { term } = await context.take('a')
+        const checkpoints = [checkpointOf('orders', BigInt(round)), checkpointOf('stock', BigInt(round))]
+        await context.save(term, { checkpoints })
+        const later = [checkpointOf('orders', 1_000n), checkpointOf('stock', 1_000n)]
+        const dead = [deadOf(BigInt(round)), deadOf(1n, { feed: 'stock', error: `${round}` })]
+        const save = (): Promise<boolean> => context.store.save({ subscriber: NAME, term, checkpoints: later, dead })
+        const forget = (): Promise<boolean> => context.other.forget(NAME, 'orders')
+        const begun = round % 2 === 0 ? [save(), forget()] : [forget(), save()].toReversed()
+        const [isSaved, isForgotten] = await Promise.all(begun)
+        assert.equal(isForgotten, true)
+        assert.deepEqual(savedOf(await context.look()), [(isSaved === true ? later : checkpoints)[1]])
+        const letters = await context.dead()
+        assert.ok(letters.every(({ feed }) => feed === 'stock'), 'a dead letter of the feed is left')
+        assert.equal(letters.some(({ error }) => error === `${round}`), isSaved)
+        await context.save((await context.take('a')).term, { checkpoints })
+      }
+    },
+  },
+  {
+    id: 'checkpoint-race-6', title: 'who discards against one who gives the same up again: the latest stays',
+    async run(context) {
+      const { term } = await context.take('a')
+      const dead = (error: string) => Array.from({ length: 10 }, (_, n) => deadOf(BigInt(n), { error }))
+      await context.save(term, { dead: dead('at first') })
+      for (let round = 0; round < 25; round += 1) {
+        const numbers = (await context.dead()).map(({ number }) => number)
+        const error = `${round}`
+        // In the other order, so that rows which are locked one by one would be waited for in a circle.
+        const both = [
+          () => context.store.save({ subscriber: NAME, term, checkpoints: [], dead: dead(error).toReversed() }),
+          () => context.other.discard({ subscriber: NAME, numbers }),
+        ]
+        await Promise.all((round % 2 === 0 ? both : both.toReversed()).map((call) => call()))
+        const letters = await context.dead()
+        assert.deepEqual(letters.map((letter) => letter.error), Array.from({ length: 10 }, () => error))
       }
     },
   },

@@ -1,7 +1,7 @@
 /** `checkpoint-save-*`, `checkpoint-forget-*` and `checkpoint-close-*`. */
 import assert from 'node:assert/strict'
 import type { CheckpointCase } from './case.js'
-import { checkpointOf, deadOf, draftsOf, LEASE_MS, NAME, rejectsWith } from './context.js'
+import { checkpointOf, deadOf, draftsOf, LEASE_MS, NAME, rejectsWith, savedOf } from './context.js'
 
 export const saveCases: readonly CheckpointCase[] = [
   {
@@ -11,9 +11,9 @@ export const saveCases: readonly CheckpointCase[] = [
       await context.save(term, { checkpoints: [checkpointOf('stock', 9n), checkpointOf('orders', 5n)] })
       const lower = checkpointOf('orders', 0n, { incarnation: 'i-2', configHash: 'c-2' })
       assert.equal(await context.save(term, { checkpoints: [lower] }), true)
-      assert.deepEqual((await context.look())?.checkpoints, [lower, checkpointOf('stock', 9n)])
+      assert.deepEqual(savedOf(await context.look()), [lower, checkpointOf('stock', 9n)])
       assert.equal(await context.save(term), true)
-      assert.deepEqual((await context.take('a')).checkpoints, [lower, checkpointOf('stock', 9n)])
+      assert.deepEqual(savedOf(await context.take('a')), [lower, checkpointOf('stock', 9n)])
     },
   },
   {
@@ -39,7 +39,7 @@ export const saveCases: readonly CheckpointCase[] = [
       context.clock.advance(10 * LEASE_MS)
       assert.equal(await context.save(term, { checkpoints: [checkpointOf('orders', 5n)] }), true)
       const state = await context.look()
-      assert.deepEqual([state?.checkpoints, state?.leaseMs], [[checkpointOf('orders', 5n)], 0])
+      assert.deepEqual([savedOf(state), state?.leaseMs], [[checkpointOf('orders', 5n)], 0])
     },
   },
   {
@@ -48,7 +48,7 @@ export const saveCases: readonly CheckpointCase[] = [
       const { term } = await context.take('a')
       const save = { checkpoints: [checkpointOf('orders', 5n)], dead: [deadOf(4n), deadOf(5n)] }
       for (let round = 0; round < 3; round += 1) assert.equal(await context.save(term, save), true)
-      assert.deepEqual((await context.look())?.checkpoints, save.checkpoints)
+      assert.deepEqual(savedOf(await context.look()), save.checkpoints)
       assert.deepEqual(draftsOf(await context.dead()), save.dead)
     },
   },
@@ -62,7 +62,27 @@ export const saveCases: readonly CheckpointCase[] = [
         ...Array.from({ length: 1_000 }, (_, n) => checkpointOf(`feed-${String(n).padStart(4, '0')}`, BigInt(n))),
       ]
       assert.equal(await context.save(term, { checkpoints: checkpoints.toReversed() }), true)
+      assert.deepEqual(savedOf(await context.look()), checkpoints)
+    },
+  },
+  {
+    id: 'checkpoint-save-6', title: 'a checkpoint has the time of its last save, by the clock of the store',
+    async run(context) {
+      const { term } = await context.take('a')
+      const first = context.clock.now()
+      await context.save(term, { checkpoints: [checkpointOf('orders', 1n), checkpointOf('stock', 1n)] })
+      context.clock.advance(10)
+      await context.save(term, { checkpoints: [checkpointOf('stock', 1n)] })
+      context.clock.advance(10)
+      const { checkpoints } = await context.take('a')
+      assert.deepEqual(checkpoints.map(({ savedAt }) => savedAt), [first, first + 10])
       assert.deepEqual((await context.look())?.checkpoints, checkpoints)
+      const store = await context.openByOwnClock()
+      const own = await store.take({ subscriber: NAME, owner: 'a', leaseMs: LEASE_MS })
+      await store.save({ subscriber: NAME, term: own?.term ?? 0n, checkpoints: [checkpointOf('orders', 1n)], dead: [] })
+      const [saved] = (await store.list({ after: '', limit: 1 }))[0]?.checkpoints ?? []
+      // Between the days of this project and those when milliseconds have 14 digits.
+      assert.ok(saved !== undefined && saved.savedAt > 1.7e12 && saved.savedAt < 1e13, `${saved?.savedAt}`)
     },
   },
   {
@@ -77,7 +97,7 @@ export const saveCases: readonly CheckpointCase[] = [
       assert.equal(await context.store.forget(NAME), true)
       assert.deepEqual([await context.look(), await context.dead()], [undefined, []])
       assert.equal(await context.save(term, { checkpoints: [checkpointOf('orders', 6n)] }), false)
-      assert.deepEqual((await context.look('other'))?.checkpoints, [checkpointOf('orders', 6n)])
+      assert.deepEqual(savedOf(await context.look('other')), [checkpointOf('orders', 6n)])
       assert.deepEqual(draftsOf(await context.dead('other')), [deadOf(6n)])
       const again = await context.take('b')
       assert.ok(again.term > term)
@@ -100,6 +120,49 @@ export const saveCases: readonly CheckpointCase[] = [
     },
   },
   {
+    id: 'checkpoint-forget-3', title: 'of one feed the checkpoint and the dead letters go, and its owner saves no more',
+    async run(context) {
+      const { term } = await context.take('a')
+      const other = await context.take('a', 'other')
+      const dead = [
+        deadOf(1n), deadOf(2n, { feed: 'orders"' }), deadOf(3n, { incarnation: 'i-0' }), deadOf(4n, { feed: 'o' }),
+      ]
+      const checkpoints = [checkpointOf('o', 1n), checkpointOf('orders', 5n), checkpointOf('orders"', 6n)]
+      await context.save(term, { checkpoints, dead })
+      await context.save(other.term, { subscriber: 'other', checkpoints, dead })
+      assert.equal(await context.store.forget(NAME, 'orders'), true)
+      const state = await context.look()
+      assert.deepEqual(savedOf(state), [checkpointOf('o', 1n), checkpointOf('orders"', 6n)])
+      assert.deepEqual(draftsOf(await context.dead()), [dead[1], dead[3]])
+      assert.deepEqual([state?.owner, state?.leaseMs], [undefined, 0])
+      assert.equal(await context.save(term, { checkpoints: [checkpointOf('orders', 6n)] }), false)
+      assert.deepEqual(savedOf(await context.look('other')), checkpoints)
+      assert.deepEqual(draftsOf(await context.dead('other')), dead)
+      const again = await context.take('b')
+      assert.ok(again.term > term)
+      assert.deepEqual(again.checkpoints, state?.checkpoints)
+    },
+  },
+  {
+    id: 'checkpoint-forget-4', title: 'of a feed without a checkpoint nothing is forgotten, and its owner goes on',
+    async run(context) {
+      const taken = await context.take('a')
+      const dead = [deadOf(1n, { feed: 'stock' })]
+      await context.save(taken.term, { checkpoints: [checkpointOf('orders', 5n)], dead })
+      for (const [name, feed] of [[NAME, 'stock'], [NAME, ''], ['unknown', 'orders']] as const) {
+        assert.equal(await context.store.forget(name, feed), false)
+      }
+      assert.deepEqual([(await context.look())?.owner, (await context.look())?.term], ['a', taken.term])
+      assert.deepEqual(draftsOf(await context.dead()), dead)
+      assert.equal(await context.save(taken.term, { checkpoints: [checkpointOf('orders', 6n)] }), true)
+      assert.equal(await context.store.forget(NAME, 'orders'), true)
+      assert.equal(await context.store.forget(NAME, 'orders'), false)
+      assert.equal(await context.store.forget(NAME), true)
+      assert.equal(await context.store.forget(NAME, 'orders'), false)
+      assert.equal(await context.look('unknown'), undefined)
+    },
+  },
+  {
     id: 'checkpoint-close-1', title: 'later calls throw CLOSED; another handle goes on',
     async run(context) {
       const { term } = await context.take('a')
@@ -111,7 +174,9 @@ export const saveCases: readonly CheckpointCase[] = [
       await rejectsWith('CLOSED', () => store.release({ subscriber: NAME, term }))
       await rejectsWith('CLOSED', () => store.list({ after: '', limit: 1 }))
       await rejectsWith('CLOSED', () => store.deadLetters({ subscriber: NAME, after: 0n, limit: 1 }))
+      await rejectsWith('CLOSED', () => store.discard({ subscriber: NAME, numbers: [1n] }))
       await rejectsWith('CLOSED', () => store.forget(NAME))
+      await rejectsWith('CLOSED', () => store.forget(NAME, 'orders'))
       if (other !== store) assert.equal((await other.list({ after: '', limit: 1 }))[0]?.owner, 'a')
     },
   },

@@ -8,7 +8,7 @@ import type { FeedSnapshot } from '../../feeds/snapshot.js'
 import type { SeededRandom } from '../random.js'
 import { outcomeOf, type FeedContext } from './context.js'
 import { FeedModel, type ModelProducer, type ModelRow } from './model.js'
-import { producerOf, RolledBack, type Producer } from './producer.js'
+import { producerOf, RolledBack, rowsOf, type Producer } from './producer.js'
 
 const STEPS = 30
 const CAPACITIES = [1, 2, 3, 5, 50]
@@ -97,9 +97,6 @@ export class FeedHistory {
   }
 
   async #bootstrap(): Promise<void> {
-    const { capabilities: { snapshots } } = this.#context.store
-    // No result tells of these rows, so a snapshot that is corrected from the log would not learn of them.
-    if (this.#reading !== undefined && snapshots === 'corrected') return
     const producer = this.#randomProducer()
     const rows = Array.from({ length: this.#random.integer(0, 4) }, (): ModelRow => [this.#key(), this.#next()])
     this.#note(`bootstrap ${rows.map(([key]) => key).join('+')} by ${show(producer)}`)
@@ -239,16 +236,6 @@ function shownChange({ op, key, after }: ChangeDraft): unknown {
 
 function expectedRows({ isThere, rows }: FeedModel): Map<bigint, unknown> | undefined {
   return isThere ? new Map([...rows].map(([key, value]) => [rowSignature(key), value])) : undefined
-}
-
-async function rowsOf(snapshot: FeedSnapshot | undefined): Promise<Map<bigint, unknown> | undefined> {
-  if (snapshot === undefined) return undefined
-  const rows = new Map<bigint, unknown>()
-  for await (const { signature, value } of snapshot.rows) {
-    if (value === undefined) rows.delete(signature)
-    else rows.set(signature, value)
-  }
-  return rows
 }
 
 /** What did not advance may come at any place. */

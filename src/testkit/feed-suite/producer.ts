@@ -5,6 +5,7 @@ import type { FeedStore } from '../../feeds/contract.js'
 import type { CommitResult, Feed } from '../../feeds/feed.js'
 import { feedSettings } from '../../feeds/feed-options.js'
 import { SoloFeed } from '../../feeds/solo-feed.js'
+import type { FeedSnapshot } from '../../feeds/snapshot.js'
 import { TransactionFeed } from '../../feeds/transaction-feed.js'
 import type { ModelProducer, ModelRow } from './model.js'
 
@@ -19,7 +20,7 @@ export interface Producer {
 export class RolledBack extends Error {}
 
 /** `rollsBack`: each of its calls has taken effect in a transaction, which is then rolled back. */
-export function producerOf(store: FeedStore, name: string, producer: ModelProducer, rollsBack: boolean): Producer {
+export function producerOf(store: FeedStore, name: string, producer: ModelProducer, rollsBack = false): Producer {
   const { config, capacity, onConfigChange } = producer
   const settings = feedSettings({ name, config, capacity, onConfigChange }, undefined)
   const codec = jsonCodec
@@ -42,4 +43,20 @@ export function producerOf(store: FeedStore, name: string, producer: ModelProduc
     bootstrap: (rows) => run((tx) => feed.bootstrap(tx, rowsOf(rows))),
     reset: () => run((tx) => feed.reset(tx)), delete: () => run((tx) => feed.delete(tx)),
   }
+}
+
+/** By signature, as one keeps them who reads a snapshot; `onRow` is awaited behind each row. */
+export async function rowsOf(
+  snapshot: FeedSnapshot | undefined, onRow: (count: number) => Promise<void> = async () => undefined,
+): Promise<Map<bigint, unknown> | undefined> {
+  if (snapshot === undefined) return undefined
+  const rows = new Map<bigint, unknown>()
+  let count = 0
+  for await (const { signature, value } of snapshot.rows) {
+    if (value === undefined) rows.delete(signature)
+    else rows.set(signature, value)
+    count += 1
+    await onRow(count)
+  }
+  return rows
 }

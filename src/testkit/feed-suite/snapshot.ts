@@ -1,9 +1,12 @@
 /** `feed-snapshot-*`: rows, and the sequence they are of. */
 import assert from 'node:assert/strict'
 import type { FeedSnapshotRead } from '../../feeds/contract.js'
+import { isWaybillError } from '../../core/errors.js'
 import type { FeedCase } from './case.js'
-import { rejectsWith } from './context.js'
+import { outcomeOf, rejectsWith } from './context.js'
+import type { ModelProducer } from './model.js'
 import { EDGES, FEED, textOf, upTo } from './names.js'
+import { producerOf, rowsOf } from './producer.js'
 import { bySignature, type Mutation } from './rows-context.js'
 
 async function readAll({ pages }: FeedSnapshotRead): Promise<[bigint, string][]> {
@@ -11,6 +14,10 @@ async function readAll({ pages }: FeedSnapshotRead): Promise<[bigint, string][]>
   for await (const page of pages) for (const { signature, data } of page) rows.set(signature, textOf(data))
   return bySignature(rows)
 }
+
+const PRODUCER: ModelProducer = { config: 'a', capacity: 50, onConfigChange: 'refuse' }
+/** More than a page of any store. */
+const MANY = upTo(2_500)
 
 export const snapshotCases: readonly FeedCase[] = [
   {
@@ -125,6 +132,56 @@ export const snapshotCases: readonly FeedCase[] = [
         for await (const _ of read.pages) await context.store.close()
       })
       await read.close()
+    },
+  },
+  {
+    id: 'feed-snapshot-8', title: 'rows that come without a result while it is read: those of its moment, none missing',
+    async run(context) {
+      const { store } = context
+      const producer = producerOf(store, FEED, PRODUCER)
+      await producer.bootstrap(MANY.map((n) => [n, `old ${n}`]))
+      await producer.commit([[{ op: 'add', key: 0, after: 'first' }]])
+      const before = await rowsOf(await producer.feed.snapshot())
+      const snapshot = await producer.feed.snapshot() ?? assert.fail('no snapshot')
+      let round = 0
+      const read = await rowsOf(snapshot, async (count) => {
+        // Where it is corrected, all rows are given once more for the last of these.
+        if (count % 500 !== 0 || round === 4) return
+        round += 1
+        await producer.bootstrap(MANY.map((n) => [n + round * MANY.length, `new ${n}`]))
+        await producer.bootstrap(MANY.slice(0, 20).map((n) => [n * round, `other ${round}`]))
+        await producer.commit([[{ op: 'delete', key: 1_000 + round }, { op: 'update', key: round, after: 'again' }]])
+      })
+      assert.equal(round, 4)
+      const isExact = store.capabilities.snapshots === 'exact'
+      assert.equal(snapshot.sequence, isExact ? 1n : 5n)
+      assert.deepEqual(read, isExact ? before : await rowsOf(await producer.feed.snapshot()))
+    },
+  },
+  {
+    id: 'feed-snapshot-9', title: 'rows without results all the while: as it was at first, or FEED_OVERRUN, never less',
+    async run(context) {
+      const { store } = context
+      const producer = producerOf(store, FEED, PRODUCER)
+      await producer.bootstrap(MANY.slice(0, 100).map((n) => [n, `${n}`]))
+      const before = await rowsOf(await producer.feed.snapshot())
+      const outcome = await outcomeOf(rowsOf(await producer.feed.snapshot(), async (count) => {
+        if (count % 100 === 1) await producer.bootstrap([[count, `came as row ${count}`]])
+      }))
+      if (store.capabilities.snapshots === 'exact') return assert.deepEqual(outcome, { value: before })
+      assert.ok('error' in outcome && isWaybillError(outcome.error, 'FEED_OVERRUN') && outcome.error.retryable,
+        'rows that come without an end were not noticed')
+    },
+  },
+  {
+    id: 'feed-snapshot-10', title: 'closed while it is read it throws CLOSED, and does not pass for a whole one',
+    async run(context) {
+      const producer = producerOf(context.store, FEED, PRODUCER)
+      await producer.bootstrap(MANY.map((n) => [n, `${n}`]))
+      const snapshot = await producer.feed.snapshot() ?? assert.fail('no snapshot')
+      await rejectsWith('CLOSED', () => rowsOf(snapshot, async (count) => {
+        if (count === 1) await snapshot.close()
+      }))
     },
   },
 ]

@@ -13,11 +13,13 @@ import { basicCases } from './basic.js'
 import { clockCases } from './clock.js'
 import { dedupeCases } from './dedupe.js'
 import { dedupeRaceCases } from './dedupe-races.js'
+import { editCases } from './edits.js'
 import { closeCases, enqueueCases } from './enqueue.js'
 import { extendCases } from './extend.js'
 import { fairCases } from './fair.js'
 import { faultCases } from './fault.js'
 import { historyCases } from './histories.js'
+import { idempotentCases } from './idempotent.js'
 import { inspectCases } from './inspect.js'
 import { lateCases } from './late.js'
 import type { OutboxSuiteOptions } from './options.js'
@@ -25,6 +27,7 @@ import { orderCases } from './order.js'
 import { orderHistoryCases } from './order-histories.js'
 import { payloadCases } from './payload.js'
 import { purgeCases } from './purge.js'
+import { quarantineCases } from './quarantine.js'
 import { raceCases } from './race.js'
 import { redriveCases } from './redrive.js'
 import { scopeCases } from './scope.js'
@@ -34,10 +37,10 @@ import { validateCases } from './validate.js'
 import { OutboxContext, type ContextOptions } from './context.js'
 
 const CASES: readonly OutboxCase[] = [
-  ...basicCases, ...enqueueCases, ...lateCases, ...dedupeCases, ...dedupeRaceCases, ...clockCases,
+  ...basicCases, ...enqueueCases, ...lateCases, ...dedupeCases, ...dedupeRaceCases, ...idempotentCases, ...clockCases,
   ...suspectCases, ...settleCases, ...extendCases, ...inspectCases, ...purgeCases, ...payloadCases,
   ...validateCases, ...scopeCases, ...orderCases, ...orderHistoryCases, ...fairCases,
-  ...redriveCases, ...raceCases, ...faultCases, ...historyCases, ...closeCases,
+  ...redriveCases, ...quarantineCases, ...editCases, ...raceCases, ...faultCases, ...historyCases, ...closeCases,
 ]
 
 /** Every case, for tables. */

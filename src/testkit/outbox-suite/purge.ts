@@ -138,4 +138,17 @@ export const purgeCases: readonly OutboxCase[] = [
       assert.deepEqual(await context.outbox.purge(all), expected)
     },
   },
+  {
+    id: 'purge-9', title: 'a dedupe key goes by its own age and when asked for, not with what else is purged',
+    async run(context) {
+      const draft = { dedupeKey: 'order-7' }
+      const id = await context.putAndSettle(draft, (settled) => ({ id: settled, kind: 'ack' }))
+      context.clock.advance(30 * 24 * HOUR_MS)
+      await context.putAndSettle({}, (settled) => ({ id: settled, kind: 'ack' }))
+      await context.outbox.purge({ deliveredOlderThanMs: 0, deadOlderThanMs: 0 })
+      assert.deepEqual(idsOf(await context.enqueue(draft)), [id])
+      assert.deepEqual(await context.outbox.purge({ dedupeOlderThanMs: 24 * HOUR_MS }), { ...NOTHING, dedupeKeys: 1 })
+      assert.notDeepEqual(idsOf(await context.enqueue(draft)), [id])
+    },
+  },
 ]

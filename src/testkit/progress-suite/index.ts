@@ -16,14 +16,16 @@ import { holdCases } from './hold.js'
 import { leaseCases } from './lease.js'
 import { listCases } from './list.js'
 import type { ProgressSuiteOptions } from './options.js'
+import { purgeCases } from './purge.js'
 import { raceCases } from './race.js'
 import { rebaseCases } from './rebase.js'
+import { resolveCases } from './resolve.js'
 import { saveCases } from './save.js'
 import { takeCases } from './take.js'
 
 const CASES: readonly ProgressCase[] = [
-  ...takeCases, ...leaseCases, ...saveCases, ...divideCases, ...holdCases, ...deadCases, ...listCases, ...rebaseCases,
-  ...raceCases,
+  ...takeCases, ...leaseCases, ...saveCases, ...divideCases, ...holdCases, ...deadCases, ...purgeCases, ...listCases,
+  ...rebaseCases, ...resolveCases, ...raceCases,
 ]
 
 /** Every case, for tables. */

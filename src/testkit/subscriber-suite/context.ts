@@ -12,6 +12,7 @@ import type { ResultContext, SnapshotContext, SubscriberOptions } from '../../fe
 import { Subscriber } from '../../feeds/subscriber.js'
 import { TransactionFeed } from '../../feeds/transaction-feed.js'
 import { WakeHub } from '../../runner/wake.js'
+import { savedOf } from '../checkpoint-suite/context.js'
 import { mortalStore, type Mortal } from '../mortal-store.js'
 import type { OpenedSubscriberStore } from './options.js'
 
@@ -83,19 +84,27 @@ export interface TakenSnapshot {
   readonly rows: ReadonlyMap<bigint, unknown>
 }
 
+/** Seeds of random histories. */
+interface Histories {
+  readonly first: number
+  readonly count: number
+}
+
 /** Stands for the transaction of a store that has none. */
 const NO_TRANSACTION = Symbol('no transaction')
 
 export class SubscriberContext {
   readonly store: OpenedSubscriberStore
+  readonly histories: Histories
   readonly hub = new WakeHub()
   /** Every call of every process, in the order they began. */
   readonly log: string[] = []
   readonly #processes: Process[] = []
   #watchers: { readonly condition: () => boolean; readonly resolve: () => void }[] = []
 
-  constructor(store: OpenedSubscriberStore) {
+  constructor(store: OpenedSubscriberStore, histories: Histories) {
     this.store = store
+    this.histories = histories
   }
 
   /** A feed to commit to. */
@@ -172,7 +181,7 @@ export class SubscriberContext {
   }
 
   async checkpoint(feed = FEED): Promise<Checkpoint | undefined> {
-    return (await this.state()).checkpoints.find((each) => each.feed === feed)
+    return savedOf(await this.state()).find((each) => each.feed === feed)
   }
 
   async deadLetters(): Promise<readonly DeadResult[]> {

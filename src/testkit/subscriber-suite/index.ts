@@ -12,6 +12,7 @@ import { batchCases } from './batch.js'
 import type { SubscriberCase } from './case.js'
 import { SubscriberContext } from './context.js'
 import { failureCases } from './failure.js'
+import { historyCases } from './histories.js'
 import type { SubscriberSuiteOptions } from './options.js'
 import { recoveryCases } from './recovery.js'
 import { resumeCases } from './resume.js'
@@ -20,6 +21,7 @@ import { startCases } from './start.js'
 
 const CASES: readonly SubscriberCase[] = [
   ...startCases, ...resumeCases, ...recoveryCases, ...failureCases, ...batchCases, ...shareCases,
+  ...historyCases,
 ]
 
 /** Every case, for tables. */
@@ -28,8 +30,9 @@ export const subscriberCases: readonly { readonly id: string; readonly title: st
 
 /** Registers a test for each case, named `<id> <title>`; skipped cases end in `[skipped: <reason>]`. */
 export function subscriberSuite(options: SubscriberSuiteOptions): void {
+  const { test, open, skip = [], histories = 10, seed = 1 } = options
   registerStoreSuite({
-    contract: 'subscriber', cases: CASES, test: options.test, skip: options.skip ?? [],
-    open: async () => new SubscriberContext(await options.open()),
+    contract: 'subscriber', cases: CASES, test, skip,
+    open: async () => new SubscriberContext(await open(), { first: seed, count: histories }),
   })
 }

@@ -16,4 +16,8 @@ export interface SubscriberSuiteOptions {
   open(): Promise<OpenedSubscriberStore>
   /** Cases that this store cannot pass. A skip that names no case, or gives no reason, fails. */
   readonly skip?: readonly SuiteSkip[]
+  /** How many random histories to run. Default 10. */
+  readonly histories?: number | undefined
+  /** The first seed. Default 1. */
+  readonly seed?: number | undefined
 }

@@ -113,6 +113,27 @@ export const startCases: readonly SubscriberCase[] = [
     },
   },
   {
+    id: 'start-7', title: 'rows that are put in without a result reach no follower, until it takes all rows anew',
+    async run(context) {
+      const bootstrap = (signature: number): Promise<unknown> => context.inTransaction((tx) => (
+        context.feed().bootstrap(tx, [{ signature, value: 'put in' }])))
+      await context.commit(2)
+      await bootstrap(100)
+      const each = await context.started({ start: 'snapshot', recovery: 'auto_reset', onSnapshot: nothing })
+      await each.subscriber.drain()
+      await bootstrap(200)
+      const names = await context.commit(1)
+      await each.subscriber.drain()
+      assert.deepEqual([each.calls, each.snapshots.map(({ rows }) => rows.size)], [names, [3]])
+      await context.inTransaction(async (tx) => {
+        await context.feed().reset(tx)
+        await context.feed().bootstrap(tx, [{ signature: 100, value: 'put in' }, { signature: 200, value: 'put in' }])
+      })
+      await each.subscriber.drain()
+      assert.deepEqual(each.snapshots.map(({ rows, isReset }) => [rows.size, isReset]), [[3, false], [2, true]])
+    },
+  },
+  {
     id: 'B-40', title: 'options that would lose what they promise are refused by a rule',
     async run(context) {
       const refused: readonly [ProcessOptions, string][] = [
