@@ -13,7 +13,9 @@ import { FencedOffsets } from './journal/fenced-offsets.js'
 import type { Store } from './store.js'
 import { PostgresCheckpointStore } from './stores/postgres/checkpoints.js'
 import { diagnosePostgres } from './stores/postgres/diagnosis.js'
+import { PostgresHeapStore } from './stores/postgres/dlq-heaps.js'
 import { PostgresFeedStore } from './stores/postgres/feeds.js'
+import { PostgresInboxStore } from './stores/postgres/inbox.js'
 import { PostgresJournalStore } from './stores/postgres/journal.js'
 import { PostgresOffsets } from './stores/postgres/offsets.js'
 import { PostgresOutboxStore } from './stores/postgres/outbox.js'
@@ -58,7 +60,7 @@ export function postgres(
   throw new WaybillError('CONFIG_INVALID', 'postgres() needs a pool, a sql instance or a url')
 }
 
-function createStore<Handle>(
+function createStore<Handle extends object>(
   database: SqlDatabase, driver: Driver<Handle>, options: PostgresOptions,
 ): Store<Handle, SqlExecutor> {
   const schema = assertName('schema', options.schema ?? 'waybill', 63)
@@ -70,17 +72,22 @@ function createStore<Handle>(
   const offsets = new PostgresOffsets(database, { schema })
   const feeds = new PostgresFeedStore(database, { schema })
   const checkpoints = new PostgresCheckpointStore(database, { schema, now: options.now })
+  const heaps = new PostgresHeapStore(database, { schema, now: options.now })
+  const inbox = new PostgresInboxStore(database, { schema, now: options.now })
   return {
     name: 'postgres',
     dialect: 'postgres',
     outbox,
+    retainDeliveredMs,
     journal,
     progress,
     feeds,
     checkpoints,
+    heaps,
+    inbox,
     savedOffsets: offsets,
     offsets: (name) => new FencedOffsets(name, offsets.ledger(name)),
-    bind: (handle) => driver.executor(handle),
+    bind: (handle) => outbox.begun.executorOf(handle) ?? driver.executor(handle),
     transaction: (work) => outbox.runTransaction((handle) => work(handle as Handle)),
     migrate: (lanes) => outbox.migrate(lanes),
     migrationSql: () => migrationSql(schema),
@@ -90,6 +97,8 @@ function createStore<Handle>(
     close: async () => {
       await feeds.close()
       await checkpoints.close()
+      await heaps.close()
+      await inbox.close()
       await offsets.close()
       await journal.close()
       await progress.close()

@@ -1,10 +1,17 @@
-/** `waybill/redis`: feeds and checkpoints on a server of the Redis protocol, through `redis` (node-redis). */
+/**
+ * `waybill/redis`: feeds, checkpoints, heaps and reservations on a server of the Redis protocol, through `redis`
+ * (node-redis).
+ */
 import type { Codec } from './core/codec.js'
 import { jsonCodec } from './core/codec.js'
 import type { Clock } from './core/environment.js'
 import type { Finding } from './core/diagnosis.js'
 import { validationError, WaybillError } from './core/errors.js'
 import { assertName } from './core/validate.js'
+import type { HeapStore } from './deadletters/contract.js'
+import type { DeadLetters } from './deadletters/dead-letters.js'
+import { openDeadLetters } from './deadletters/open.js'
+import { StoredHeap, type HeapOptions } from './deadletters/stored-heap.js'
 import { redisCommands, redisCommandsAt, type RedisClient, type RedisClusterClient } from './drivers/redis.js'
 import type { CheckpointStore } from './feeds/checkpoints.js'
 import type { FeedStore } from './feeds/contract.js'
@@ -13,10 +20,14 @@ import { feedTopic } from './feeds/feed-topic.js'
 import { SoloFeed } from './feeds/solo-feed.js'
 import { Subscriber } from './feeds/subscriber.js'
 import type { SubscriberOptions } from './feeds/subscriber-options.js'
+import { Subscribers } from './feeds/subscribers.js'
+import type { ReservationProvider } from './outbox/reservation.js'
 import { WakeHub } from './runner/wake.js'
 import { RedisCheckpointStore } from './stores/redis/checkpoints.js'
 import { diagnoseRedis } from './stores/redis/diagnosis.js'
+import { RedisHeapStore } from './stores/redis/dlq-heaps.js'
 import { RedisFeedStore } from './stores/redis/feeds.js'
+import { RedisReservations } from './stores/redis/reservations.js'
 
 export type { RedisClient, RedisClusterClient }
 
@@ -34,6 +45,13 @@ export interface RedisStore {
   readonly name: 'redis'
   readonly feeds: FeedStore<undefined>
   readonly checkpoints: CheckpointStore
+  /** The subscribers that are stored here: how far they are, what they set aside, and what becomes of it. */
+  readonly subscribers: Subscribers
+  readonly heaps: HeapStore
+  /** Dedupe keys that are taken here before a database is asked: for `reservations` of `createWaybill`. */
+  readonly reservations: ReservationProvider
+  /** Entries of the heaps here, and what subscribers set aside. */
+  readonly deadLetters: DeadLetters
   /**
    * A result that you keep up to date, with its last changes, for any number of subscribers.
    * @throws VALIDATION naming the option.
@@ -45,6 +63,11 @@ export interface RedisStore {
    * @throws VALIDATION naming the option; CONFIG_INVALID naming in `details.rule` what cannot go together.
    */
   subscriber(options: SubscriberOptions): Subscriber
+  /**
+   * How often each of many things has failed in a row, for all processes; an object of its own at each call.
+   * @throws VALIDATION naming the option.
+   */
+  heap(name: string, options?: HeapOptions): StoredHeap
   /**
    * Looks at the server for settings that would lose what was committed. Changes nothing.
    * @throws STORE_UNAVAILABLE when it cannot connect.
@@ -74,11 +97,17 @@ export function redis(
   const commands = openCommands(options)
   const feeds = new RedisFeedStore(commands, { prefix })
   const checkpoints = new RedisCheckpointStore(commands, { prefix, now })
+  const heaps = new RedisHeapStore(commands, { prefix, now })
+  const reservations = new RedisReservations(commands, { prefix, now })
   const hub = new WakeHub()
   return {
     name: 'redis',
     feeds,
     checkpoints,
+    subscribers: new Subscribers({ checkpoints, feeds, codec, scope: undefined }),
+    heaps,
+    reservations,
+    deadLetters: openDeadLetters({ heaps, checkpoints, codec, scope: undefined }),
     feed(name, feedOptions = {}) {
       const settings = feedSettings({ ...feedOptions, name }, undefined)
       const topic = feedTopic(settings.key)
@@ -89,10 +118,13 @@ export function redis(
     subscriber: (subscriberOptions) => new Subscriber({
       checkpoints: subscriberOptions.checkpoints ?? checkpoints, scope: undefined, wake: hub,
     }, subscriberOptions),
+    heap: (name, heapOptions) => new StoredHeap(heaps, name, heapOptions),
     diagnose: () => diagnoseRedis(commands),
     async close() {
       await feeds.close()
       await checkpoints.close()
+      await heaps.close()
+      await reservations.close()
       await commands.close()
     },
   }

@@ -9,7 +9,9 @@ import type { Store, SyncStore } from './store.js'
 import { SqliteCheckpointStore } from './stores/sqlite/checkpoints.js'
 import { openSqlite } from './stores/sqlite/database.js'
 import { diagnoseSqlite } from './stores/sqlite/diagnosis.js'
+import { SqliteHeapStore } from './stores/sqlite/dlq-heaps.js'
 import { SqliteFeedStore } from './stores/sqlite/feeds.js'
+import { SqliteInboxStore } from './stores/sqlite/inbox.js'
 import { SqliteJournalStore } from './stores/sqlite/journal.js'
 import { SqliteOffsetLedger, SqliteSavedOffsets } from './stores/sqlite/offsets.js'
 import { SqliteOutboxStore } from './stores/sqlite/outbox.js'
@@ -36,7 +38,7 @@ export interface SqliteOptions {
   readonly now?: Clock
 }
 
-/** A store whose transactions return at once: `enqueueSync`, `appendSync` and `commitSync` work inside them. */
+/** Its transactions return at once: `enqueueSync`, `appendSync`, `commitSync` and `processSync` work inside them. */
 export type SqliteStore = Store<SqliteHandle, SqlExecutor> & { readonly sync: SyncStore<SqliteHandle> }
 
 /**
@@ -50,24 +52,29 @@ export function sqlite(options: SqliteOptions): SqliteStore {
   const database = openSqlite({ path, engine, prefix, synchronous, busyTimeoutMs, now })
   const watchEveryMs = assertDuration('watchEveryMs', options.watchEveryMs ?? 20, 1, 60_000)
   const driver = sqliteDriver()
-  const outbox = new SqliteOutboxStore(database, {
-    retainDeliveredMs: assertDuration('retainDeliveredMs', options.retainDeliveredMs ?? DEFAULT_RETAIN_DELIVERED_MS),
-  })
+  const retainDeliveredMs = assertDuration(
+    'retainDeliveredMs', options.retainDeliveredMs ?? DEFAULT_RETAIN_DELIVERED_MS)
+  const outbox = new SqliteOutboxStore(database, { retainDeliveredMs })
   const journal = new SqliteJournalStore(database)
   const progress = new SqliteProgressStore(database)
   const feeds = new SqliteFeedStore(database)
   const checkpoints = new SqliteCheckpointStore(database)
+  const heaps = new SqliteHeapStore(database)
+  const inbox = new SqliteInboxStore(database)
   return {
     name: 'sqlite',
     dialect: 'sqlite',
     outbox,
+    retainDeliveredMs,
     journal,
     progress,
     checkpoints,
+    heaps,
+    inbox,
     savedOffsets: new SqliteSavedOffsets(database),
     offsets: (name) => new FencedOffsets(name, new SqliteOffsetLedger(database, name)),
     feeds,
-    bind: (handle) => driver.executor(handle),
+    bind: (handle) => outbox.begun.executorOf(handle) ?? driver.executor(handle),
     sync: {
       bind: (handle) => driver.executorSync(handle),
       enqueueMany: (tx, messages) => outbox.enqueueManySync(tx, messages),
@@ -77,6 +84,7 @@ export function sqlite(options: SqliteOptions): SqliteStore {
         commit: (tx, commit) => feeds.commitSync(tx, commit),
         reset: (tx, feed) => feeds.resetSync(tx, feed),
       },
+      inbox: inbox.sync,
     },
     transaction: (work) => outbox.runTransaction((handle) => work(handle as SqliteHandle)),
     migrate: (lanes) => outbox.migrate(lanes),
@@ -88,6 +96,8 @@ export function sqlite(options: SqliteOptions): SqliteStore {
       await progress.close()
       await feeds.close()
       await checkpoints.close()
+      await heaps.close()
+      await inbox.close()
       await outbox.close()
     },
   }

@@ -3,9 +3,12 @@
  * and whatever the database offers to wake others.
  */
 import type { Finding } from './core/diagnosis.js'
-import type { SyncSqlExecutor } from './core/sql.js'
+import { validationError, WaybillError } from './core/errors.js'
+import type { Driver, SyncSqlExecutor } from './core/sql.js'
+import type { HeapStore } from './deadletters/contract.js'
 import type { CheckpointStore } from './feeds/checkpoints.js'
 import type { FeedStore, SyncFeeds } from './feeds/contract.js'
+import type { InboxStore, SyncInboxRecords } from './inbox/contract.js'
 import type { JournalStore } from './journal/contract.js'
 import type { AppendResult, NewBatch } from './journal/event.js'
 import type { ProgressStore } from './journal/progress.js'
@@ -17,6 +20,8 @@ export interface Store<Handle = unknown, Tx = unknown> {
   readonly name: string
   readonly dialect: 'memory' | 'postgres' | 'sqlite'
   readonly outbox: OutboxStore<Tx>
+  /** How long delivered messages stay by themselves. Default, where a store does not say: a day. */
+  readonly retainDeliveredMs?: number | undefined
   /** Absent in a store that has no journal: `waybill.journal` throws CONFIG_INVALID then. */
   readonly journal?: JournalStore<Tx> | undefined
   /** How far the publishers of the journal are. Absent in a store that has no journal, or keeps no progress. */
@@ -29,6 +34,10 @@ export interface Store<Handle = unknown, Tx = unknown> {
   readonly feeds?: FeedStore<Tx> | undefined
   /** How far the subscribers of feeds are. */
   readonly checkpoints?: CheckpointStore | undefined
+  /** Counts of failures in a row. Absent in a store that has none: `waybill.heap` throws CONFIG_INVALID then. */
+  readonly heaps?: HeapStore | undefined
+  /** Absent in a store that has no inbox: `waybill.inbox` throws CONFIG_INVALID then. */
+  readonly inbox?: InboxStore<Tx> | undefined
   /** From a handle of the store's own client to the transaction its contracts take. @throws NOT_IN_TRANSACTION. */
   bind(handle: Handle): Tx
   /** For clients whose calls return at once. */
@@ -51,7 +60,7 @@ export interface Store<Handle = unknown, Tx = unknown> {
   close(): Promise<void>
 }
 
-/** Enqueue, append and commit to feeds without awaiting, inside a synchronous transaction. */
+/** Enqueue, append, commit to feeds and record in the inbox without awaiting, inside a synchronous transaction. */
 export interface SyncStore<Handle> {
   /** @throws NOT_IN_TRANSACTION. */
   bind(handle: Handle): SyncSqlExecutor
@@ -60,4 +69,19 @@ export interface SyncStore<Handle> {
   append?(tx: SyncSqlExecutor, batch: NewBatch): AppendResult
   /** Where there are feeds. */
   readonly feeds?: SyncFeeds<SyncSqlExecutor> | undefined
+  /** Where there is an inbox. */
+  readonly inbox?: SyncInboxRecords<SyncSqlExecutor> | undefined
+}
+
+/** For callers whom no compiler told. @throws VALIDATION. */
+export function checkStore(options: { readonly store: Pick<Store, 'outbox'> }): void {
+  const store: unknown = (options as Partial<typeof options> | undefined)?.store
+  if (typeof store === 'object' && store !== null && 'outbox' in store) return
+  throw validationError('store', 'is required: memory(), sqlite() or postgres()')
+}
+
+/** @throws CONFIG_INVALID. */
+export function checkDriver<Handle, Tx>(store: Store<Handle, Tx>, driver: Driver<Handle> | undefined): void {
+  if (driver === undefined || (store.dialect !== 'memory' && driver.dialects.includes(store.dialect))) return
+  throw new WaybillError('CONFIG_INVALID', `the ${driver.name} driver does not carry the ${store.dialect} store`)
 }

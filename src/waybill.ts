@@ -5,12 +5,18 @@ import { DEFAULT_SCOPE, scopeId, type ScopeId } from './core/scope.js'
 import type { Driver, SqlExecutor, SyncDriver, SyncSqlExecutor } from './core/sql.js'
 import { jsonCodec } from './core/codec.js'
 import { assertName } from './core/validate.js'
+import type { DeadLetters } from './deadletters/dead-letters.js'
+import { openDeadLetters } from './deadletters/open.js'
+import { StoredHeap, type HeapOptions } from './deadletters/stored-heap.js'
 import { feedSettings, type FeedOptions } from './feeds/feed-options.js'
 import { feedTopic } from './feeds/feed-topic.js'
 import { Subscriber } from './feeds/subscriber.js'
+import type { CheckpointStore } from './feeds/checkpoints.js'
 import type { SubscriberOptions } from './feeds/subscriber-options.js'
+import { Subscribers } from './feeds/subscribers.js'
 import { boundSyncFeeds, SyncFeed } from './feeds/sync-feed.js'
 import { TransactionFeed } from './feeds/transaction-feed.js'
+import { openInbox, type InboxFor } from './inbox/sync-inbox.js'
 import type { JournalStore } from './journal/contract.js'
 import { Journal, type JournalOutbox, type OnAppend } from './journal/journal.js'
 import { JournalOffsetStore } from './journal/journal-offset-store.js'
@@ -21,44 +27,21 @@ import { Publishers } from './journal/publishers.js'
 import type { ProgressStore } from './journal/progress.js'
 import { ScopedJournalStore } from './journal/scoped-store.js'
 import { SyncJournal } from './journal/sync-journal.js'
-import { Announcer } from './outbox/announcer.js'
+import { maintenanceOf, type Maintenance } from './maintenance/maintenance.js'
+import type { MaintenanceOptions } from './maintenance/maintenance-options.js'
 import type { LaneOrderings, OutboxStore } from './outbox/contract.js'
 import { EventOutbox, SyncEventOutbox } from './outbox/event-outbox.js'
 import type { EventDefinitions } from './outbox/events.js'
-import { laneOrderings, type LaneDeclarations } from './outbox/lanes.js'
+import { laneOrderings } from './outbox/lanes.js'
 import { DEFAULT_LANE, DEFAULT_TARGET } from './outbox/message.js'
 import { Outbox, type OutboxOptions } from './outbox/outbox.js'
 import type { RelayOptions } from './outbox/relay-options.js'
 import { outboxTopic, Relay } from './outbox/relay.js'
+import type { Reservations } from './outbox/reservations.js'
 import { ScopedOutboxStore } from './outbox/scoped-store.js'
-import { WakeHub } from './runner/wake.js'
-import type { Store, SyncStore } from './store.js'
-
-export interface WaybillOptions<Events extends EventDefinitions> extends OutboxOptions {
-  /** The events this application sends. Default none: every `enqueue` takes a draft. */
-  readonly events?: Events
-  /** Lanes whose messages are ordered per key. Default none: in no lane. */
-  readonly lanes?: LaneDeclarations | undefined
-}
-
-export interface OffsetOptions {
-  /** `table`: a row per stream in the store's own tables. `journal`: a stream of the journal. Default `table`. */
-  readonly kind?: 'table' | 'journal' | undefined
-  /** Of `journal`: take the newest intact record where the newest is damaged or deleted. Default: throw CORRUPT. */
-  readonly fallback?: 'previous' | undefined
-}
-
-type NoEvents = Readonly<Record<never, never>>
-
-/** A store whose transactions are synchronous gives an outbox with `enqueueSync`. */
-type OutboxFor<Tx, Handle, Events extends EventDefinitions, Sync> =
-  Sync extends true ? SyncEventOutbox<Tx, Handle, Events> : EventOutbox<Tx, Handle, Events>
-
-/** And a journal with `appendSync`. */
-type JournalFor<Tx, Handle, Sync> = Sync extends true ? SyncJournal<Tx, Handle> : Journal<Tx, Handle>
-
-/** And feeds with `commitSync`. */
-type FeedFor<Tx, Handle, Sync> = Sync extends true ? SyncFeed<Tx, Handle> : TransactionFeed<Tx, Handle>
+import { Shared } from './shared.js'
+import { checkDriver, checkStore, type Store, type SyncStore } from './store.js'
+import type { FeedFor, JournalFor, NoEvents, OffsetOptions, OutboxFor, WaybillOptions } from './waybill-options.js'
 
 /**
  * Ties a store to the transactions of your data layer: the store's own client, or a driver's.
@@ -83,38 +66,8 @@ export function createWaybill<Handle, Tx, const Events extends EventDefinitions 
 export function createWaybill<Handle, Tx, const Events extends EventDefinitions = NoEvents>(
   options: WaybillOptions<Events> & { readonly store: Store<Handle, Tx>; readonly driver?: Driver<Handle> },
 ): Waybill<Handle, Tx, Events, boolean> {
-  return new Waybill(options, new Shared(options.store), undefined)
-}
-
-/** What every view of one store shares: wake-ups, and the listener that runs while there are relays. */
-class Shared {
-  readonly hub = new WakeHub()
-  readonly announcer: Announcer
-  readonly #store: Store
-  #listening: AbortController | undefined
-
-  constructor(store: Store) {
-    this.#store = store
-    const notify = store.notify?.bind(store)
-    this.announcer = new Announcer(this.hub, notify)
-  }
-
-  listen(): void {
-    if (this.#listening !== undefined || this.#store.listen === undefined) return
-    this.#listening = new AbortController()
-    this.#store.listen((topic) => this.hub.wake(topic === '' ? undefined : topic), this.#listening.signal)
-  }
-
-  onNews(topic: string, listener: () => void): () => void {
-    this.listen()
-    return this.hub.subscribe(topic, listener)
-  }
-
-  async close(): Promise<void> {
-    this.#listening?.abort()
-    await this.announcer.settled()
-    await this.#store.close()
-  }
+  checkStore(options)
+  return new Waybill(options, new Shared(options.store, options.reservations), undefined)
 }
 
 export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
@@ -136,12 +89,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     this.#shared = shared
     this.#scope = scope
     this.#lanes = laneOrderings(options.lanes)
-    const ports = {
-      store: this.#outboxStore, bind: this.#bind(), sync: this.#sync(), scope,
-      events: options.events ?? ({} as Events), announcer: shared.announcer,
-    }
-    const outbox = ports.sync === undefined ? new EventOutbox(ports, options) : new SyncEventOutbox(ports, options)
-    this.outbox = outbox as OutboxFor<Tx, Handle, Events, Sync>
+    this.outbox = this.#openOutbox(options, shared.reservations) as OutboxFor<Tx, Handle, Events, Sync>
   }
 
   /**
@@ -160,6 +108,24 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     return this.#publishers ??= new Publishers({
       journal: this.#journalStore, progress: this.#progressStore, scope: this.#scope,
     })
+  }
+
+  /** What your consumers have done, once per message. @throws CONFIG_INVALID when the store has no inbox. */
+  get inbox(): InboxFor<Tx, Handle, Sync> {
+    const { name, inbox: store, sync } = this.#options.store
+    return openInbox({
+      name, store, sync: sync?.inbox, bind: this.#bind(), bindSync: this.#sync()?.bind, scope: this.#scope,
+      transaction: (work) => this.transaction(work),
+    })
+  }
+
+  /**
+   * The subscribers that are stored: how far they are, what they set aside, and what becomes of it.
+   * @throws CONFIG_INVALID when the store keeps no checkpoints.
+   */
+  get subscribers(): Subscribers {
+    const { store: { feeds }, codec = jsonCodec } = this.#options
+    return new Subscribers({ checkpoints: this.#checkpointStore, feeds, codec, scope: this.#scope })
   }
 
   /**
@@ -185,13 +151,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
       throw new WaybillError('CONFIG_INVALID', `begin with ${this.#options.driver.name}, whose transactions this `
         + 'Waybill takes, and call waybill.wake() after the commit')
     }
-    let committed = (): void => undefined
-    const result = await this.#options.store.transaction((tx) => {
-      committed = this.#shared.announcer.begun(tx)
-      return work(tx)
-    })
-    committed()
-    return result
+    return this.#shared.transaction(this.#options.store, work)
   }
 
   /** Tells relays to look now, for callers who commit themselves. A hint: a relay polls anyway. */
@@ -291,15 +251,42 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
    * await subscriber.start()
    */
   subscriber(options: SubscriberOptions): Subscriber {
-    const { name, checkpoints } = this.#options.store
-    const kept = options.checkpoints ?? checkpoints
-    if (kept === undefined) throw new WaybillError('CONFIG_INVALID', `the ${name} store keeps no checkpoints`)
+    const checkpoints = options.checkpoints ?? this.#checkpointStore
     return new Subscriber({
-      checkpoints: kept, scope: this.#scope, wake: this.#shared.hub, onStart: () => this.#shared.listen(),
+      checkpoints, scope: this.#scope, wake: this.#shared.hub, onStart: () => this.#shared.listen(),
     }, options)
   }
 
-  /** Ends what the store opened. Stop relays, publishers and subscribers first. */
+  /**
+   * How often each of many things has failed in a row, for all processes; an object of its own at each call. In a
+   * scoped view, names are the scope's own.
+   * @throws VALIDATION naming the option; CONFIG_INVALID when the store has no heaps.
+   */
+  heap(name: string, options: HeapOptions = {}): StoredHeap {
+    const { name: store, heaps } = this.#options.store
+    if (heaps === undefined) throw new WaybillError('CONFIG_INVALID', `the ${store} store has no heaps`)
+    return new StoredHeap(heaps, name, options, this.#scope)
+  }
+
+  /**
+   * Removes what is old enough, at intervals, in one of the processes that have it. Not in a scoped view.
+   * @throws VALIDATION naming the option, CONFIG_INVALID.
+   */
+  maintenance(options: MaintenanceOptions = {}): Maintenance {
+    return maintenanceOf(this.#options.store, this.#scope, options)
+  }
+
+  /** What could not be delivered, of all sources: messages, events, entries of heaps, results of feeds. */
+  get deadLetters(): DeadLetters {
+    const { store: { heaps, checkpoints, journal, progress }, codec = jsonCodec } = this.#options
+    const outbox = new Outbox<Tx>(this.#outboxStore, (tx) => tx, this.#options)
+    return openDeadLetters({
+      outbox, heaps, checkpoints, codec, scope: this.#scope,
+      publishers: journal && progress && { publishers: this.publishers, progress, journal: this.#journalStore },
+    })
+  }
+
+  /** Ends what the store opened. Stop relays, publishers, subscribers and the maintenance first. */
   async close(): Promise<void> {
     await this.#shared.close()
   }
@@ -327,6 +314,26 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     return progress
   }
 
+  /** @throws CONFIG_INVALID. */
+  get #checkpointStore(): CheckpointStore {
+    const { name, checkpoints } = this.#options.store
+    if (checkpoints === undefined) throw new WaybillError('CONFIG_INVALID', `the ${name} store keeps no checkpoints`)
+    return checkpoints
+  }
+
+  #openOutbox(options: OutboxOptions, reservations?: Reservations): EventOutbox<Tx, Handle, Events> {
+    const ports = {
+      store: this.#outboxStore, bind: this.#bind(), sync: this.#sync(), scope: this.#scope,
+      events: this.#options.events ?? ({} as Events), announcer: this.#shared.announcer, reservations,
+    }
+    return ports.sync === undefined ? new EventOutbox(ports, options) : new SyncEventOutbox(ports, options)
+  }
+
+  /** Of the journal's messages, whose keys are those of their events whatever the application's strategy. */
+  get #eventOutboxOptions(): OutboxOptions {
+    return { ...this.#options, idempotency: 'provided' }
+  }
+
   #openJournal(): JournalFor<Tx, Handle, Sync> {
     const { sync, progress, savedOffsets } = this.#options.store
     const followers = { progress, offsets: savedOffsets }
@@ -334,7 +341,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     const store = this.#journalStore
     const outbox = this.#journalOutbox()
     const onAppend: OnAppend<Handle> = (tx) => this.#tell(tx, [JOURNAL_TOPIC])
-    const { outbox: messages } = this
+    const messages = this.#openOutbox(this.#eventOutboxOptions)
     const bound = this.#sync()
     const append = sync?.append?.bind(sync)
     if (bound === undefined || append === undefined || !(messages instanceof SyncEventOutbox)) {
@@ -348,7 +355,7 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
   }
 
   #journalOutbox(): JournalOutbox<Tx, Handle> {
-    const outbox = new Outbox<Tx>(this.#outboxStore, (tx) => tx, this.#options)
+    const outbox = new Outbox<Tx>(this.#outboxStore, (tx) => tx, this.#eventOutboxOptions)
     return {
       enqueue: (tx, drafts) => outbox.enqueueMany(tx, drafts),
       tell: (tx, drafts) => this.#tell(tx, drafts.map(({ lane, target }) => (
@@ -376,9 +383,4 @@ export class Waybill<Handle, Tx, Events extends EventDefinitions, Sync> {
     const bind = driver === undefined ? (handle: Handle) => sync.bind(handle) : driver.executorSync?.bind(driver)
     return bind && { bind: (handle): SyncSqlExecutor => bind(handle), enqueueMany: sync.enqueueMany.bind(sync) }
   }
-}
-
-function checkDriver<Handle, Tx>(store: Store<Handle, Tx>, driver: Driver<Handle> | undefined): void {
-  if (driver === undefined || (store.dialect !== 'memory' && driver.dialects.includes(store.dialect))) return
-  throw new WaybillError('CONFIG_INVALID', `the ${driver.name} driver does not carry the ${store.dialect} store`)
 }

@@ -1,4 +1,7 @@
-/** `waybill/webhook`: deliver messages as signed HTTP requests, and verify them where they arrive. */
+/** `waybill/webhook`: deliver messages as signed HTTP requests, and verify or do them where they arrive. */
+export {
+  receiveWebhook, type ReceivedWebhook, type ReceiveWebhookOptions, type WebhookInbox,
+} from './transports/webhook/receive.js'
 export {
   verifyWebhook, type VerifiedWebhook, type VerifyWebhookOptions, type WebhookHeaders,
 } from './transports/webhook/verify.js'

@@ -46,6 +46,7 @@ const NEXT: Partial<Record<WaybillErrorCode, string>> = {
   SEQUENCE_CONFLICT: 'read what was appended meanwhile, and decide again',
   STORE_UNAVAILABLE: 'check that the database is there and that the URL is right',
   TRANSACTION_ABORTED: 'run this again; somebody else was writing',
+  UNSUPPORTED: 'see what each source of dead letters can do in docs/dead-letters.md',
   VALIDATION: 'correct this value and run this again',
 }
 

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { postgres } from '../postgres.js'
+import { redis, type RedisStore } from '../redis.js'
 import { sqlite } from '../sqlite.js'
 import type { Store } from '../store.js'
 import { createWaybill } from '../waybill.js'
@@ -30,6 +31,11 @@ export interface Connection {
   readonly address: string
 }
 
+/** Redis has feeds and their subscribers, and nothing else. */
+export interface RedisConnection {
+  readonly redis: RedisStore
+}
+
 export interface ConnectOptions {
   /** What a SQLite file must be. Default `exists`: reading a mistyped path must not make a database. */
   readonly file?: 'exists' | 'creatable' | 'untouched'
@@ -42,15 +48,30 @@ interface Address {
   readonly folder: string
 }
 
-/** @throws CliError, WaybillError. Nothing is sent yet: the first query connects. */
-async function connect(io: Io, flags: DatabaseFlags, options: ConnectOptions): Promise<Connection> {
+interface Located {
+  readonly loaded: LoadedConfig | undefined
+  /** Undefined where the configuration has a store. */
+  readonly address: Address | undefined
+  readonly schema: string | undefined
+}
+
+/** @throws CliError. */
+async function locate(io: Io, flags: DatabaseFlags): Promise<Located> {
   const loaded = await loadConfig(io.cwd, flags.config)
   const address = findAddress(io, flags, loaded)
-  const { config } = loaded ?? {}
-  const schema = flags.schema ?? io.env['WAYBILL_SCHEMA'] ?? config?.schema
+  const schema = flags.schema ?? io.env['WAYBILL_SCHEMA'] ?? loaded?.config.schema
   if (flags.schema !== undefined && address !== undefined && !isPostgres(address.url)) {
     throw usageError('only PostgreSQL has schemas', 'leave --schema out')
   }
+  if (flags.keyPrefix !== undefined && !isRedis(address?.url ?? '')) {
+    throw usageError('only Redis has a prefix of keys', 'leave --key-prefix out')
+  }
+  return { loaded, address, schema }
+}
+
+/** @throws CliError, WaybillError. Nothing is sent yet: the first query connects. */
+function open({ loaded, address, schema }: Located, options: ConnectOptions): Connection {
+  const { config } = loaded ?? {}
   const { store, name } = address === undefined ? givenStore(loaded) : openStore(address, schema, options)
   const waybill = createWaybill({ store, events: config?.events ?? {}, codec: config?.codec, lanes: config?.lanes })
   return { waybill, store, loaded, address: name, description: `${name} (${address?.from ?? loaded?.path ?? ''})` }
@@ -60,11 +81,29 @@ async function connect(io: Io, flags: DatabaseFlags, options: ConnectOptions): P
 export async function withConnection<T>(
   io: Io, flags: DatabaseFlags, work: (connection: Connection) => Promise<T>, options: ConnectOptions = {},
 ): Promise<T> {
-  const connection = await connect(io, flags, options)
+  return letGo(open(await locate(io, flags), options), ({ waybill }) => waybill, work)
+}
+
+/** As `withConnection`, also where the URL is that of a Redis. */
+export async function withAnyConnection<T>(
+  io: Io, flags: DatabaseFlags, work: (connection: Connection | RedisConnection) => Promise<T>,
+): Promise<T> {
+  const located = await locate(io, flags)
+  const url = located.address?.url ?? ''
+  if (!isRedis(url)) return letGo(open(located, {}), ({ waybill }) => waybill, work)
+  const { keyPrefix: prefix } = flags
+  const codec = located.loaded?.config.codec
+  const store = redis({ url, ...(prefix !== undefined && { prefix }), ...(codec !== undefined && { codec }) })
+  return letGo({ redis: store }, () => store, work)
+}
+
+async function letGo<C, T>(
+  connection: C, opened: (connection: C) => { close(): Promise<void> }, work: (connection: C) => Promise<T>,
+): Promise<T> {
   try {
     return await work(connection)
   } finally {
-    await connection.waybill.close().catch(() => undefined)
+    await opened(connection).close().catch(() => undefined)
   }
 }
 
@@ -100,6 +139,12 @@ function openStore(
     const store = postgres({ url, ...(schema === undefined ? {} : { schema }) })
     return { store: store, name: schema === undefined ? shown : `${shown}, schema ${schema}` }
   }
+  if (isRedis(url)) {
+    const message = `${from} names ${shown}, and Redis holds feeds alone: it has no messages and no journal`
+    throw new CliError('CONFIG_INVALID', message, {
+      next: '`waybill feed` and `waybill doctor` take it; for all else name a SQL database', exitCode: EXIT.usage,
+    })
+  }
   if (/^[a-z][a-z0-9+.-]+:/i.test(url) && !/^(?:sqlite|file):/i.test(url)) {
     throw new CliError('CONFIG_INVALID', `there is no store for ${shown}, which ${from} names`, {
       next: 'use postgres://…, sqlite:<path> or a path; --url and WAYBILL_URL go before DATABASE_URL',
@@ -113,6 +158,10 @@ function openStore(
 
 function isPostgres(url: string): boolean {
   return /^postgres(?:ql)?:\/\//i.test(url)
+}
+
+function isRedis(url: string): boolean {
+  return /^rediss?:\/\//i.test(url)
 }
 
 /** `sqlite:shop.db`, `sqlite:/srv/shop.db`, `sqlite:///srv/shop.db`, `file:///srv/shop.db`, or a path. */

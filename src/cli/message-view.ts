@@ -1,6 +1,6 @@
 /** A message as the program shows it: fields for JSON, text for people. */
 import { maskHeaders } from '../core/masking.js'
-import type { FailedAttempt } from '../outbox/contract.js'
+import type { FailedAttempt, PayloadEdit } from '../outbox/contract.js'
 import type { OutboxMessage } from '../outbox/message.js'
 import { manyLines } from './printable.js'
 
@@ -18,12 +18,26 @@ export function messageSummary(message: OutboxMessage, mask: Mask): object {
   }
 }
 
-export function messageDocument(message: OutboxMessage, failures: readonly FailedAttempt[], mask: Mask): object {
+/** What happened to a message, beside what it says itself. */
+export interface MessagePast {
+  readonly failures: readonly FailedAttempt[]
+  readonly edits: readonly PayloadEdit[]
+}
+
+export const NO_PAST: MessagePast = { failures: [], edits: [] }
+
+export function messageDocument(message: OutboxMessage, { failures, edits }: MessagePast, mask: Mask): object {
   return {
     ...messageSummary(message, mask),
     failures: failures.map((failure) => ({ ...failure, error: mask(failure.error) })),
+    ...(edits.length === 0 ? {} : { edits: edits.map((edit) => editFields(edit, mask)) }),
     ...payloadFields(message),
   }
+}
+
+/** With the payload from before the edit. */
+function editFields({ editedAt, by, note, ...before }: PayloadEdit, mask: Mask): object {
+  return { editedAt, by, note: mask(note), contentType: before.contentType, ...payloadFields(before) }
 }
 
 /** What is stored, and how it says it is to be read. */
@@ -44,7 +58,7 @@ export function payloadText({ payload }: StoredPayload): string {
 }
 
 /** Lines for people; bytes that are no text are only counted. */
-export function payloadLines(message: OutboxMessage): string[] {
+export function payloadLines(message: StoredPayload): string[] {
   const text = textOf(message.payload)
   const json = isJson(message.contentType) ? parse(text) : undefined
   if (json !== undefined) return manyLines(JSON.stringify(json.value, null, 2)).split('\n')

@@ -12,6 +12,8 @@ export interface DatabaseFlags extends CommonFlags {
   readonly url?: string
   readonly schema?: string
   readonly config?: string
+  /** Of keys on Redis; where there is the option. */
+  readonly keyPrefix?: string
 }
 
 export interface QueueFlags {
@@ -31,11 +33,21 @@ export function withCommonOptions(command: Command): Command {
     .option('--verbose', 'show where an error comes from')
 }
 
-export function withDatabaseOptions(command: Command): Command {
+export function withDatabaseOptions(command: Command, urls = 'postgres://…, sqlite:<path> or a path'): Command {
   return command
-    .option('--url <url>', 'postgres://…, sqlite:<path> or a path (default: WAYBILL_URL, DATABASE_URL)')
+    .option('--url <url>', `${urls} (default: WAYBILL_URL, DATABASE_URL)`)
     .option('--schema <name>', 'the PostgreSQL schema (default: WAYBILL_SCHEMA, waybill)')
     .option('--config <file>', 'the configuration (default: waybill.config.ts, .js or .mjs)')
+}
+
+/** Of commands that also look at Redis, which has feeds alone. */
+export function withRedisOptions(command: Command): Command {
+  return withDatabaseOptions(command, 'postgres://…, redis://…, sqlite:<path> or a path')
+}
+
+export function withFeedOptions(command: Command): Command {
+  return withRedisOptions(withCommonOptions(command))
+    .option('--key-prefix <prefix>', 'of the keys on Redis (default: waybill:)')
 }
 
 export function withQueueOptions(command: Command): Command {

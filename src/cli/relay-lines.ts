@@ -36,7 +36,7 @@ function tellOne({ format, ...told }: Told, output: Output, at: number): void {
   const { event, lane, target, id, attempt, ms, retryInMs } = told
   const details = [
     `${lane}/${target}`, id, attempt === undefined ? undefined : `attempt ${attempt}`,
-    ms === undefined ? undefined : `${Math.round(ms)} ms`, error,
+    ms === undefined || ms === 0 ? undefined : `${Math.round(ms)} ms`, error,
     retryInMs === undefined ? undefined : `again in ${retryInMs} ms`,
   ].filter((detail) => detail !== undefined)
   const time = output.styled('dim', new Date(at).toISOString().slice(11, 23))

@@ -9,6 +9,7 @@ import { feedCommand } from './commands/feed.js'
 import { initCommand } from './commands/init.js'
 import { journalCommand } from './commands/journal.js'
 import { listCommand } from './commands/list.js'
+import { maintenanceCommand } from './commands/maintenance.js'
 import { migrateCommand } from './commands/migrate.js'
 import { pauseCommand, resumeCommand } from './commands/pause.js'
 import { purgeCommand } from './commands/purge.js'
@@ -22,7 +23,8 @@ import type { Io } from './io.js'
 const COMMANDS: readonly (readonly [name: string, create: (context: Context) => Command])[] = [
   ['demo', demoCommand], ['init', initCommand], ['migrate', migrateCommand], ['relay', relayCommand],
   ['list', listCommand], ['show', showCommand], ['stats', statsCommand], ['dead', deadCommand],
-  ['purge', purgeCommand], ['pause', pauseCommand], ['resume', resumeCommand], ['doctor', doctorCommand],
+  ['purge', purgeCommand], ['maintenance', maintenanceCommand],
+  ['pause', pauseCommand], ['resume', resumeCommand], ['doctor', doctorCommand],
   ['journal', journalCommand], ['feed', feedCommand],
 ]
 

@@ -1,4 +1,5 @@
 /** A table of text for people: columns as wide as their widest cell, and no line wider than the terminal. */
+import type { Output } from './output.js'
 import { cut, oneLine, padEnd, padStart, widthOf } from './printable.js'
 
 export interface Column {
@@ -25,6 +26,14 @@ export function tableLines(
   }).join(GAP).trimEnd()
   const lines = [columns.map(({ title }) => title), ...cells].map(line)
   return width === undefined ? lines : lines.map((text) => cut(text, width))
+}
+
+export function printTable(
+  output: Output, columns: readonly Column[], rows: readonly (readonly string[])[],
+): void {
+  const [titles = '', ...lines] = tableLines(columns, rows, output.width)
+  output.line(output.styled('bold', titles))
+  for (const line of lines) output.line(line)
 }
 
 function naturalWidth(column: Column, index: number, rows: readonly (readonly string[])[]): number {

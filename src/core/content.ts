@@ -21,7 +21,12 @@ export function encodePayload(
 ): EncodedPayload {
   return draft.payload instanceof Uint8Array
     ? { payload: checkSize(draft.payload, options), contentType: rawType(draft.contentType) }
-    : { payload: checkSize(options.codec.encode(draft.payload), options), contentType: options.codec.contentType }
+    : { payload: encodeValue(draft.payload, options), contentType: options.codec.contentType }
+}
+
+/** As the codec has it, bytes too. @throws VALIDATION, PAYLOAD_TOO_LARGE. */
+export function encodeValue(value: unknown, options: EncodeOptions): Uint8Array {
+  return checkSize(options.codec.encode(value), options)
 }
 
 function rawType(contentType = 'application/octet-stream'): string {

@@ -25,6 +25,7 @@ export type WaybillErrorCode =
   | 'PERMANENT'
   | 'PUBLISHER_MISMATCH'
   | 'RANGE_EXHAUSTED'
+  | 'RESERVED'
   | 'SEQUENCE_CONFLICT'
   | 'SIGNATURE_INVALID'
   | 'STALE_OWNER'
@@ -33,6 +34,7 @@ export type WaybillErrorCode =
   | 'THROTTLED'
   | 'TIMEOUT'
   | 'TRANSACTION_ABORTED'
+  | 'UNSUPPORTED'
   | 'VALIDATION'
 
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null>>

@@ -26,6 +26,13 @@ export const DEFAULT_RETAIN_DELIVERED_MS = 86_400_000
 export const DEFAULT_JOURNAL_RETENTION_MS = 7 * 86_400_000
 /** How long a dedupe key is kept after its message left: 7 days. */
 export const DEFAULT_DEDUPE_RETENTION_MS = 7 * 86_400_000
+/** How long the inbox remembers what was done: 7 days. */
+export const DEFAULT_INBOX_RETENTION_MS = 7 * 86_400_000
+/** How long dead letters, and entries of heaps that fail no more, are kept by a maintenance: 7 days. */
+export const DEFAULT_DEAD_RETENTION_MS = 7 * 86_400_000
+export const MAX_INBOX_BATCH = 1_000
+/** Of one call. */
+export const MAX_PURGE_LIMIT = 100_000
 export const DEFAULT_FEED_CAPACITY = 1_000
 export const MAX_FEED_CAPACITY = 1_000_000
 /** Results of one commit. */
@@ -33,3 +40,7 @@ export const MAX_RESULTS = 1_000
 /** Of one result. */
 export const MAX_CHANGES = 10_000
 export const MAX_RESULT_BYTES = 64 * 1_024 * 1_024
+/** Failures in a row, where a heap's count stops. */
+export const MAX_HEAP_FAILURES = 2 ** 31 - 1
+/** Entries of one drain of a heap. */
+export const MAX_HEAP_DRAIN = 1_000

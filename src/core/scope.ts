@@ -47,6 +47,18 @@ export function nestedScope(outer: ScopeId | undefined, scope: string): ScopeId 
   return outer === undefined ? scopeId(scope) : scopeId(scopedKey(outer, scopeId(scope)))
 }
 
+/** Of what Waybill itself keeps beside what callers name: no name in any scope makes this key. */
+export function reservedKey(name: string): string {
+  return `${RESERVED}${name}`
+}
+
+export function isReservedKey(key: string): boolean {
+  return key.startsWith(RESERVED)
+}
+
+/** No scope is empty. */
+const RESERVED = 'scope:0::'
+
 /** The value behind this scope's prefix, or undefined when the key belongs to another scope. */
 export function unscopedKey(scope: ScopeId, key: string): string | undefined {
   const prefix = scopedKey(scope, '')
@@ -59,4 +71,15 @@ export function scopeOfKey(key: string): ScopeId | undefined {
   if (start === undefined) return undefined
   const scope = Buffer.from(key).subarray(start.length, start.length + Number(length)).toString()
   return key.startsWith(`${start}${scope}:`) ? scopeId(scope) : undefined
+}
+
+export interface ScopedName {
+  readonly scope: ScopeId
+  readonly name: string
+}
+
+/** What was called so in its scope when `scopedName` made this key. @throws VALIDATION. */
+export function nameOfKey(key: string): ScopedName {
+  const scope = scopeOfKey(key)
+  return scope === undefined ? { scope: DEFAULT_SCOPE, name: key } : { scope, name: unscopedKey(scope, key) ?? key }
 }

@@ -16,6 +16,8 @@ export interface Envelope {
   readonly target: string
   readonly type: string
   readonly key: string | undefined
+  /** What it was deduped by: the same for the same fact, also when another message was made of it. */
+  readonly dedupeKey?: string | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly payload: Uint8Array
   readonly contentType: string
@@ -35,6 +37,13 @@ export interface DeliveryContext {
 export interface Transport {
   readonly name: string
   deliver(envelope: Envelope, context: DeliveryContext): Promise<void>
+  /**
+   * Several in one go, as many as begin together, up to the runner's `concurrency`; no two of them have an order.
+   * Resolves when the destination has accepted all; rejects when it has refused them as a whole: then each half is
+   * tried, until the culprit is alone in `deliver`, unless it is a `throttledError`, which is about all of them.
+   * What was tried before, or has this try alone, comes through `deliver`. Default: each through `deliver`.
+   */
+  deliverBatch?(envelopes: readonly Envelope[], context: DeliveryContext): Promise<void>
   close?(): Promise<void>
 }
 

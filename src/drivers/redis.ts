@@ -27,12 +27,20 @@ export interface RedisClusterClient {
 const AS_BYTES: SendOptions = { typeMapping: { [0x24]: Buffer } }
 
 export function redisCommands(client: RedisClient | RedisClusterClient): RedisCommands {
+  const send = async (key: string, args: readonly RedisArgument[]): Promise<RedisReply> => {
+    const own = args.map(toOwn)
+    // Never from a replica: it may be behind.
+    return await ('slots' in client ? client.sendCommand(key, false, own, AS_BYTES)
+      : client.sendCommand(own, AS_BYTES)) as RedisReply
+  }
   return {
-    async send(key, args) {
-      const own = args.map(toOwn)
-      // Never from a replica: it may be behind.
-      return await ('slots' in client ? client.sendCommand(key, false, own, AS_BYTES)
-        : client.sendCommand(own, AS_BYTES)) as RedisReply
+    send,
+    async sendInOrder(key, commands) {
+      if (!('slots' in client)) return Promise.all(commands.map(async (args) => send(key, args)))
+      // A command that was sent to the wrong node is sent again, and would then come behind the next.
+      const replies: RedisReply[] = []
+      for (const args of commands) replies.push(await send(key, args))
+      return replies
     },
     async close() {
       // It stays the caller's.
@@ -55,18 +63,25 @@ export function redisCommandsAt(url: string): RedisCommands {
   const client = openClient(url)
   // Unheard, the event would end the process; the commands say the same.
   client.on('error', () => undefined)
-  const { send } = redisCommands(client)
+  const { send, sendInOrder } = redisCommands(client)
   let connecting: Promise<unknown> | undefined
+  const connected = async (): Promise<void> => {
+    connecting ??= client.connect()
+    try {
+      await connecting
+    } catch (error) {
+      connecting = undefined
+      throw error
+    }
+  }
   return {
     async send(key, args) {
-      connecting ??= client.connect()
-      try {
-        await connecting
-      } catch (error) {
-        connecting = undefined
-        throw error
-      }
+      await connected()
       return send(key, args)
+    },
+    async sendInOrder(key, commands) {
+      await connected()
+      return sendInOrder(key, commands)
     },
     async close() {
       if (client.isOpen) client.destroy()

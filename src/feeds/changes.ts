@@ -1,6 +1,6 @@
 /** From what a caller wants committed to what is stored: the frames of results, and what becomes of rows. */
-import type { Codec } from '../core/codec.js'
-import { encodePayload } from '../core/content.js'
+import { jsonCodec, type Codec } from '../core/codec.js'
+import { encodeValue } from '../core/content.js'
 import { validationError, WaybillError } from '../core/errors.js'
 import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_CHANGES, MAX_RESULT_BYTES, MAX_RESULTS } from '../core/limits.js'
 import { assertU64, type U64 } from '../core/u64.js'
@@ -59,7 +59,7 @@ export function encodeChanges(
 /** @throws VALIDATION, PAYLOAD_TOO_LARGE. */
 export function encodeRow(row: RowDraft, encoding: Encoding): { signature: bigint; data: Uint8Array } {
   if (row.value === undefined) throw validationError('value', 'is required')
-  return { signature: signatureOf(row, row.value, encoding), data: encodeValue(row.value, encoding) }
+  return { signature: signatureOf(row, row.value, encoding), data: encodeRowValue('value', row.value, encoding) }
 }
 
 function encodeOne(drafts: readonly ChangeDraft[], encoding: Encoding): readonly EncodedChange[] {
@@ -73,8 +73,8 @@ function encodeChange(draft: ChangeDraft, encoding: Encoding): EncodedChange {
   checkKind(draft)
   return {
     op, signature: op === 'noop' ? 0n : signatureOf(draft, after ?? before, encoding),
-    before: before === undefined ? undefined : encodeValue(before, encoding),
-    after: after === undefined || op === 'noop' ? undefined : encodeValue(after, encoding),
+    before: before === undefined ? undefined : encodeRowValue('before', before, encoding),
+    after: after === undefined || op === 'noop' ? undefined : encodeRowValue('after', after, encoding),
   }
 }
 
@@ -102,8 +102,11 @@ function signatureOf({ signature, key }: RowIdentity, value: unknown, { keyOf }:
   return rowSignature(keyOf(value as never))
 }
 
-function encodeValue(value: unknown, { codec }: Encoding): Uint8Array {
-  return encodePayload({ payload: value }, { codec, maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES }).payload
+function encodeRowValue(field: string, value: unknown, { codec }: Encoding): Uint8Array {
+  if (codec === jsonCodec && value instanceof Uint8Array) {
+    throw validationError(field, 'must not be bytes, unless a codec of yours reads them')
+  }
+  return encodeValue(value, { codec, maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES })
 }
 
 function checkSize(frame: Uint8Array): Uint8Array {

@@ -36,10 +36,23 @@ export interface CheckpointStore {
   deadLetters(request: DeadResultsRequest): Promise<readonly DeadResult[]>
 
   /**
-   * Forgets the subscriber with all that it has, whoever works on it. False when there is none. One of the same name
-   * goes on with the terms [checkpoint-forget-*].
+   * Removes dead letters of this subscriber, and answers how many there were [checkpoint-discard-*]. A result that was
+   * given up again meanwhile has another number by then, and stays [checkpoint-discard-2].
    */
-  forget(subscriber: string): Promise<boolean>
+  discard(request: DiscardResults): Promise<number>
+
+  /**
+   * Removes dead letters that were given up at least as long ago as asked, the oldest first, at most `limit`; answers
+   * how many [checkpoint-purge-*]. One that another call is changing at this moment may be left to the next purge.
+   */
+  purgeDead(request: PurgeDeadResults): Promise<number>
+
+  /**
+   * Forgets the subscriber with all that it has, whoever works on it: its term is over. False when there is none. One
+   * of the same name goes on with the terms [checkpoint-forget-*]. With a feed only its checkpoint and dead letters go,
+   * and where it has no checkpoint nothing happens: the answer is false, the term stays [checkpoint-forget-3, -4].
+   */
+  forget(subscriber: string, feed?: string): Promise<boolean>
 
   /** Later calls throw CLOSED. */
   close(): Promise<void>
@@ -55,6 +68,11 @@ export interface Checkpoint {
   readonly configHash: string
 }
 
+export interface StoredCheckpoint extends Checkpoint {
+  /** When it was saved last, by the store's clock, in milliseconds since 1970 [checkpoint-save-6]. */
+  readonly savedAt: number
+}
+
 export interface SubscriberState {
   /** Its key: the id, with the scope in front where it has one. */
   readonly subscriber: string
@@ -65,7 +83,7 @@ export interface SubscriberState {
   /** How long the lease still holds, by the store's clock; 0 when it does not. */
   readonly leaseMs: number
   /** By feed. */
-  readonly checkpoints: readonly Checkpoint[]
+  readonly checkpoints: readonly StoredCheckpoint[]
 }
 
 export interface TakeSubscriber {
@@ -112,4 +130,20 @@ export interface DeadResultsRequest {
   readonly after: bigint
   /** At least 1. */
   readonly limit: number
+}
+
+export interface DiscardResults {
+  readonly subscriber: string
+  /** Of the dead letters, any of u64. */
+  readonly numbers: readonly bigint[]
+}
+
+export interface PurgeDeadResults {
+  /** Undefined: of all subscribers. */
+  readonly subscriber: string | undefined
+  readonly olderThanMs: number
+  /** At least 1. */
+  readonly limit: number
+  /** Counts what the call would remove, and removes nothing. */
+  readonly dryRun: boolean
 }

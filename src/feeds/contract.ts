@@ -172,10 +172,17 @@ export interface FeedPageRead {
 export interface FeedPage {
   readonly state: FeedState
   readonly entries: readonly LogEntry[]
+  /**
+   * Of the same moment. Where snapshots are `corrected`, it grows with every commit that changes rows without a result:
+   * the log does not tell of those [feed-snapshot-8]. Absent where they are `exact`.
+   */
+  readonly revision?: bigint
 }
 
 export interface FeedSnapshotRead {
   readonly state: FeedState
+  /** As that of a page, of the moment of the state. */
+  readonly revision?: bigint
   readonly pages: AsyncIterable<readonly LiveRow[]>
   close(): Promise<void>
 }

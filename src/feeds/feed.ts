@@ -92,8 +92,8 @@ export class Feed<Tx> implements FeedReader {
   /**
    * All rows and the sequence they are of. The rows are read from the store while they are iterated, so any number
    * fits; leaving the loop early, or `close`, ends that. Undefined where there is no such feed.
-   * @throws while iterating: CORRUPT; FEED_OVERRUN, retryable, where the store's snapshots are corrected from the log
-   *   and that did not reach back far enough.
+   * @throws while iterating: CORRUPT; CLOSED after `close`; FEED_OVERRUN, retryable, where the store's snapshots are
+   *   corrected from the log and that did not reach back far enough, or rows went on coming without a result.
    * @example
    * const snapshot = await feed.snapshot()
    * for await (const { signature, value } of snapshot?.rows ?? []) cache.set(signature, value)

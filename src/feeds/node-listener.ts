@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /**
  * Makes a listener of `http.createServer` from a handler of `Request`s, such as a feed's. The answer is written no
- * faster than the client takes it, and the handler hears by `request.signal` when the client has gone. The bodies of
- * requests are not passed on. A handler that throws is answered 500.
+ * faster than the client takes it, and the handler hears by `request.signal` when the client has gone. A
+ * request's body is read no faster than the handler reads it. A handler that throws is answered 500.
  * @example
  * http.createServer(toNodeListener(feed.handler())).listen(8080)
  */
@@ -66,8 +66,27 @@ function requestOf(incoming: IncomingMessage, signal: AbortSignal): Request | un
     }
     const isSecure = 'encrypted' in incoming.socket
     const origin = `${isSecure ? 'https' : 'http'}://${incoming.headers.host ?? 'localhost'}`
-    return new Request(new URL(incoming.url ?? '/', origin), { method: incoming.method ?? 'GET', headers, signal })
+    const { method = 'GET' } = incoming
+    const body = hasBody(incoming) ? { body: bodyOf(incoming), duplex: 'half' as const } : {}
+    return new Request(new URL(incoming.url ?? '/', origin), { method, headers, signal, ...body })
   } catch {
     return undefined
   }
+}
+
+function hasBody({ method, headers }: IncomingMessage): boolean {
+  return method !== 'GET' && method !== 'HEAD'
+    && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
+}
+
+/** What the handler does not read stays with the connection, which the answer's end clears or closes. */
+function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
+  const chunks = incoming[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await chunks.next()
+      if (done === true) controller.close()
+      else controller.enqueue(new Uint8Array(value))
+    },
+  }, { highWaterMark: 0 })
 }

@@ -9,6 +9,15 @@
  * that was read after result n may be followed by what an earlier result made of it; but then n comes too, later. So
  * what counts is the last that is given. The log is read after each page of rows, so only commits of more results than
  * it keeps, within one page, can overrun it.
+ *
+ * Rows that change without a result, as those that `bootstrap` puts in, are not in the log, and the scan may have been
+ * past their place. So pages of the log have a revision, which grows with each such change. If it has moved when all
+ * rows are read, since the last page before the reading began, they are read again, behind what was given:
+ *
+ *     sequence 40, revision 7 ─► rows … results … ─► 44, 8 ─► rows … results … ─► 45, 8: the rows are those of 45
+ *
+ * At one page both are of one moment, and a reading corrects from that moment on. Had a row been put in behind it, and
+ * been given before an older result that is read later, the revision would have moved since, and all come once more.
  */
 import type { Codec } from '../core/codec.js'
 import { decodePayload } from '../core/content.js'
@@ -16,7 +25,7 @@ import { WaybillError } from '../core/errors.js'
 import { MAX_PAGE_LIMIT } from '../core/limits.js'
 import type { FeedSnapshotRead, FeedStore } from './contract.js'
 import { decodeResult } from './frame.js'
-import type { FeedRow, FeedState } from './result.js'
+import type { FeedRow } from './result.js'
 
 export interface FeedSnapshot {
   readonly incarnation: string
@@ -33,6 +42,8 @@ export interface FeedSnapshot {
 }
 
 const PAGE_SIZE = 1_000
+/** How often all rows are read, at most, while others put in such as no result tells of. */
+const MAX_READINGS = 4
 
 export async function openSnapshot<Tx>(
   store: FeedStore<Tx>, feed: string, codec: Codec,
@@ -47,8 +58,11 @@ class Snapshot<Tx> implements FeedSnapshot {
   sequence: bigint
   readonly rows: AsyncIterable<FeedRow>
   readonly #store: FeedStore<Tx>
-  readonly #read: FeedSnapshotRead
   readonly #codec: Codec
+  #read: FeedSnapshotRead
+  /** Of the sequence. */
+  #revision: bigint | undefined
+  #isClosed = false
 
   constructor(store: FeedStore<Tx>, read: FeedSnapshotRead, codec: Codec) {
     this.incarnation = read.state.incarnation
@@ -56,34 +70,54 @@ class Snapshot<Tx> implements FeedSnapshot {
     this.sequence = read.state.sequence
     this.#store = store
     this.#read = read
+    this.#revision = read.revision
     this.#codec = codec
     this.rows = this.#iterate()
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#read.close()
   }
 
   async* #iterate(): AsyncGenerator<FeedRow> {
     const isExact = this.#store.capabilities.snapshots === 'exact'
     try {
-      for await (const page of this.#read.pages) {
-        for (const { signature, data } of page) yield { signature, value: decodePayload(this.#codec, data) }
+      for (let reading = 1; ; reading += 1) {
+        const revision = this.#revision
+        for await (const page of this.#read.pages) {
+          for (const { signature, data } of page) yield { signature, value: decodePayload(this.#codec, data) }
+          if (!isExact) yield* this.#corrections()
+        }
+        // A reading that was ended from outside must not pass for a whole one.
+        if (this.#isClosed) throw new WaybillError('CLOSED', 'this snapshot is closed')
+        // Also of a feed without rows: some may have come.
         if (!isExact) yield* this.#corrections()
+        if (this.#revision === revision) return
+        await this.#readAgain(reading)
       }
-      // Also of a feed without rows: some may have come.
-      if (!isExact) yield* this.#corrections()
     } finally {
       await this.close()
     }
+  }
+
+  /** All rows. What was deleted or begun anew meanwhile, the next page of the log tells. */
+  async #readAgain(reading: number): Promise<void> {
+    if (reading === MAX_READINGS) throw overrun('got rows without results all the while', 'later')
+    const { feed } = this.#read.state
+    const again = await this.#store.snapshot(feed, PAGE_SIZE)
+    if (again === undefined) throw overrun('was deleted')
+    this.#read = again
+    if (this.#isClosed) await again.close()
   }
 
   async* #corrections(): AsyncGenerator<FeedRow> {
     const { feed } = this.#read.state
     for (;;) {
       const page = await this.#store.page({ feed, after: this.sequence, limit: MAX_PAGE_LIMIT })
-      if (page === undefined || page.state.incarnation !== this.incarnation || this.sequence + 1n < page.state.first) {
-        throw overrun(page?.state)
+      if (page === undefined) throw overrun('was deleted')
+      if (page.state.incarnation !== this.incarnation || this.sequence + 1n < page.state.first) {
+        throw overrun('was reset, or got more results than it keeps,')
       }
       for (const { sequence, data } of page.entries) {
         for (const { op, signature, after } of decodeResult(sequence, data, this.#codec).changes) {
@@ -91,13 +125,14 @@ class Snapshot<Tx> implements FeedSnapshot {
         }
         this.sequence = sequence
       }
+      this.#revision = page.revision
       if (this.sequence >= page.state.sequence) return
     }
   }
 }
 
-function overrun(state: FeedState | undefined): WaybillError {
-  const why = state === undefined ? 'was deleted' : 'was reset, or got more results than it keeps,'
-  return new WaybillError('FEED_OVERRUN', `the feed ${why} while its snapshot was read: read it again, or raise the `
-    + "feed's capacity", { retryable: true })
+function overrun(why: string, when = "again, or raise the feed's capacity"): WaybillError {
+  return new WaybillError('FEED_OVERRUN', `the feed ${why} while its snapshot was read: read it ${when}`, {
+    retryable: true,
+  })
 }

@@ -1,5 +1,6 @@
 /** What a subscriber tells beside what its runner does: who is it, and what has become of its feeds. */
 import { validationError, type WaybillError } from '../core/errors.js'
+import { quietly } from '../runner/quietly.js'
 import type { RunnerEvents } from '../runner/report.js'
 import type { GapReport } from './feed-recovery.js'
 import type { AnyFeed } from './feed.js'
@@ -42,15 +43,5 @@ export class SubscriberListeners {
 
   emit<Name extends OwnEventName>(name: Name, event: SubscriberEvents[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) quietly(() => listener(event as never))
-  }
-}
-
-/** What is only told must not change what happens. */
-export function quietly(tell: () => unknown): void {
-  try {
-    const told = tell()
-    if (told instanceof Promise) told.catch(() => undefined)
-  } catch {
-    // Nothing to be done.
   }
 }

@@ -6,6 +6,7 @@ import { retryPolicy } from '../core/retry.js'
 import { DEFAULT_SCOPE, scopedName, type ScopeId } from '../core/scope.js'
 import { assertDuration, assertInteger, assertName } from '../core/validate.js'
 import type { RunnerLogger } from '../runner/log.js'
+import type { Meter } from '../runner/meter.js'
 import type { RunnerOptions } from '../runner/options.js'
 import type { CheckpointStore } from './checkpoints.js'
 import type { AnyFeed } from './feed.js'
@@ -90,6 +91,8 @@ export interface SubscriberCommonOptions extends Omit<RunnerOptions, 'wake' | 'm
   /** Who works: one name for each process. Default `<host>:<process>:<random>`. */
   readonly consumer?: string | undefined
   readonly logger?: RunnerLogger | undefined
+  /** Counts and times the tries, by outcome and type: the `Meter` of `@opentelemetry/api`, or alike. Default none. */
+  readonly meter?: Meter | undefined
 }
 
 export interface ResultSubscriberOptions extends SubscriberCommonOptions {

@@ -11,7 +11,9 @@ import { describeError, WaybillError } from '../core/errors.js'
 import { maskSecrets } from '../core/masking.js'
 import type { ScopeId } from '../core/scope.js'
 import { logRunner, type RunnerLogger } from '../runner/log.js'
+import { meterRunner } from '../runner/meter.js'
 import { Ending, type StopOptions } from '../runner/ending.js'
+import { quietly } from '../runner/quietly.js'
 import type { RunCounts, RunnerCounters } from '../runner/report.js'
 import { Runner, type StopResult } from '../runner/runner.js'
 import type { WakeHub } from '../runner/wake.js'
@@ -21,7 +23,7 @@ import { gapError, type GapReport } from './feed-recovery.js'
 import { feedTopic } from './feed-topic.js'
 import { deliverTo } from './subscriber-delivery.js'
 import {
-  isOwnEvent, quietly, SubscriberListeners, type OwnEventName, type SubscriberEventName, type SubscriberEvents,
+  isOwnEvent, SubscriberListeners, type OwnEventName, type SubscriberEventName, type SubscriberEvents,
 } from './subscriber-events.js'
 import type { SubscriberBatch } from './subscriber-batch.js'
 import type { SubscriberItem } from './subscriber-item.js'
@@ -78,6 +80,9 @@ export class Subscriber {
         wake: { hub: parts.wake, topics: [ownTopic, ...settings.feeds.map(({ key }) => feedTopic(key))] },
       })
     if (options.logger !== undefined) this.#log(options.logger)
+    if (options.meter !== undefined) {
+      meterRunner((event, listener) => this.on(event, listener), { subscriber: this.id }, options.meter)
+    }
     this.#ending = new Ending({
       runner: this.#runner, now: this.#now, signal: options.signal,
       before: () => this.#hurry(), close: () => this.#source.close(),

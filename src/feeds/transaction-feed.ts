@@ -44,7 +44,10 @@ export class TransactionFeed<Tx, Handle = Tx> extends Feed<Tx> {
     return commitResult(state)
   }
 
-  /** The same in a transaction of its own, for callers that have no other write to make with it. */
+  /**
+   * The same in a transaction of its own, for callers that have no other write to make with it. On PostgreSQL that is
+   * under READ COMMITTED, so it is not aborted for having waited.
+   */
   async commitAlone(changes: readonly ChangeDraft[]): Promise<CommitResult> {
     const commit = this.encode([changes])
     if (commit.results.length === 0) return NOT_ADVANCED
@@ -54,8 +57,8 @@ export class TransactionFeed<Tx, Handle = Tx> extends Feed<Tx> {
   }
 
   /**
-   * Puts rows in that were there before the feed was: they are in snapshots, and no result tells of them. Answers how
-   * many that were.
+   * Puts rows in that were there before the feed was: they are in snapshots, and no result tells of them, so who
+   * follows already does not learn of them. Answers how many that were.
    */
   async bootstrap(tx: Handle, rows: Iterable<RowDraft> | AsyncIterable<RowDraft>): Promise<number> {
     return this.fill(this.#bound(tx, 'bootstrap'), rows)

@@ -1,9 +1,11 @@
 /**
  * Who has not passed what: the low water of every publisher and of every offset store of a journal.
  *
- * What can interleave: publishers go on while they are asked. A publisher's cursors are read before its held streams:
- * what it holds later was behind its cursor then, and so above the low water. Offsets only grow. What an event that
- * commits later needs is not asked for here: `JournalStore.prune` leaves it alone.
+ * What can interleave: publishers go on while they are asked. An event is ahead of the cursor, then held, then a dead
+ * letter, and a publisher is asked in this order: what leaves one place meanwhile is met in the next. Only operators
+ * turn that round, and terms change with a redrive, a rewind and a rebase: then the publisher is asked once more. What
+ * is redriven after that was counted, so it is still there. Offsets only grow. What an event that commits later needs
+ * is not asked for here: `JournalStore.prune` leaves it alone.
  */
 import { MAX_PAGE_LIMIT } from '../core/limits.js'
 import { DEFAULT_SCOPE, scopeOfKey, type ScopeId } from '../core/scope.js'
@@ -13,7 +15,7 @@ import type { JournalEvent, StreamName, StreamSummary } from './event.js'
 import { followed, followOf, mayFollow, OFFSETS_PREFIX } from './follow.js'
 import { decodeOffsets } from './offset-record.js'
 import { corruptOffsets, offsetKey, type SavedOffsets } from './offset-store.js'
-import { ALL_SLOTS, type ProgressStore, type PublisherSummary } from './progress.js'
+import { ALL_SLOTS, type ProgressStore, type PublisherState, type PublisherSummary } from './progress.js'
 
 /** Where followers of a store leave what they have passed. Absent: there are none of this kind. */
 export interface FollowerRecords {
@@ -23,7 +25,7 @@ export interface FollowerRecords {
 
 export interface JournalFollower {
   readonly publisher: string
-  /** Every event at or below it was published, given up, or is not followed. */
+  /** Every event at or below it was published, given up for good, or is not followed. */
   readonly lowWater: bigint
   /** What is above it is needed to know how far it is, also by force. */
   readonly keepsAbove: bigint
@@ -42,6 +44,8 @@ export interface FollowerLoss {
 const PAGE = 100
 /** More held streams than were counted a moment ago. */
 const MARGIN = 1_000
+/** How often a publisher is asked that operators move meanwhile. */
+const MAX_LOOKS = 5
 const BUCKET = /^outbox::(.*)::offsets$/s
 
 /** `upTo`: losses are counted up to here, if at all. */
@@ -51,9 +55,7 @@ export async function* journalFollowers(
   for (let after = '', isLast = records.progress === undefined; !isLast;) {
     const page = await records.progress?.list({ after, limit: PAGE }) ?? []
     for (const summary of page) {
-      const count = new UnpassedEvents(summary.publisher, upTo)
-      if (records.progress !== undefined) await countPublisher(store, records.progress, summary, count)
-      yield count.follower
+      if (records.progress !== undefined) yield publisherFollower(store, records.progress, summary, upTo)
     }
     after = page.at(-1)?.publisher ?? ''
     isLast = page.length < PAGE
@@ -116,6 +118,25 @@ class UnpassedEvents {
   }
 }
 
+async function publisherFollower(
+  store: JournalStore, progress: ProgressStore, summary: PublisherSummary, upTo: bigint | undefined,
+): Promise<JournalFollower> {
+  const { publisher } = summary
+  for (let looks = 1, state = summary; ; looks += 1) {
+    const count = new UnpassedEvents(publisher, upTo)
+    await countPublisher(store, progress, state, count)
+    const now = await progress.look(publisher)
+    const isSame = termsOf(now ?? state) === termsOf(state)
+    if (!isSame && looks === MAX_LOOKS) count.holdAt(0n)
+    if (now === undefined || isSame || looks === MAX_LOOKS) return count.follower
+    state = { ...state, ...now }
+  }
+}
+
+function termsOf({ parts }: PublisherState): string {
+  return parts.map(({ part, term }) => `${part}:${term}`).join()
+}
+
 async function countPublisher(
   store: JournalStore, progress: ProgressStore, { publisher, follow, parts, heldStreams }: PublisherSummary,
   count: UnpassedEvents,
@@ -134,6 +155,21 @@ async function countPublisher(
   if (held.length === limit) count.holdAt(0n)
   for (const { scope, stream, from, to } of held) {
     await countStream(store, { scope, stream }, from, to, count)
+  }
+  await countDead(store, progress, publisher, count)
+}
+
+/** What was given up may be redriven. */
+async function countDead(
+  store: JournalStore, progress: ProgressStore, publisher: string, count: UnpassedEvents,
+): Promise<void> {
+  for (let after = 0n, isLast = false; !isLast;) {
+    const page = await progress.deadLetters({ publisher, scope: undefined, after, limit: PAGE })
+    const events = page.length === 0 ? [] : await store.get(page.map(({ id }) => id), undefined)
+    for (const { position } of events) count.holdAt(position - 1n)
+    if (count.wanted > 1) count.lose(events, false)
+    after = page.at(-1)?.number ?? after
+    isLast = page.length < PAGE
   }
 }
 

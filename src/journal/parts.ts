@@ -12,11 +12,13 @@
  */
 import { MAX_TIME } from '../core/validate.js'
 import { publisherMismatch } from './conflicts.js'
+import type { StreamName } from './event.js'
 import {
-  ALL_SLOTS, SLOTS, type GiveRequest, type JoinRequest, type RebaseRequest, type SlotMask, type TakeRequest,
+  ALL_SLOTS, SLOTS, type GiveRequest, type HeldDraft, type JoinRequest, type RebaseRequest, type SlotMask,
+  type TakeRequest,
 } from './progress.js'
 import type { ExistingPublisher, PartRecord, PublisherRecord } from './publisher-record.js'
-import { hasSlot, lowestSlots, slotCount } from './slots.js'
+import { hasSlot, lowestSlots, slotCount, slotOf } from './slots.js'
 
 /** @throws PUBLISHER_MISMATCH. */
 export function afterTake(record: PublisherRecord, request: TakeRequest, now: number): ExistingPublisher {
@@ -95,6 +97,25 @@ export function afterRewind(record: PublisherRecord, slot: number): PublisherRec
   if (part === undefined) return undefined
   const lastTerm = record.lastTerm + 1n
   return { ...record, lastTerm, parts: replaced(record.parts, part, { ...part, term: lastTerm }) }
+}
+
+/** From where the streams of redriven dead letters are held, and what their parts become: each has another term. */
+export function afterRedrive(
+  record: PublisherRecord, dead: readonly (StreamName & { readonly sequence: bigint })[],
+): { readonly record: PublisherRecord; readonly holds: readonly HeldDraft[] } {
+  const holds = new Map<string, HeldDraft>()
+  for (const { scope, stream, sequence } of dead) {
+    const key = JSON.stringify([scope, stream])
+    const { slot, from, to } = holds.get(key)
+      ?? { slot: slotOf({ scope, stream }), from: sequence, to: sequence }
+    holds.set(key, {
+      scope, stream, slot, from: sequence < from ? sequence : from, to: sequence > to ? sequence : to,
+      attempts: 0, retryInMs: 0, error: '',
+    })
+  }
+  const slots = new Set([...holds.values()].map(({ slot }) => slot))
+  const after = [...slots].reduce((each, slot) => afterRewind(each, slot) ?? each, record)
+  return { record: after, holds: [...holds.values()] }
 }
 
 /** Undefined when there is no such publisher. */

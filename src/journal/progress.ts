@@ -5,7 +5,7 @@
  *
  *     publisher ─┬─ part 1 · slots 0…31  · cursor · owner a · term 4 · lease
  *                ├─ part 2 · slots 32…63 · cursor · owner b · term 2 · lease
- *                └─ held streams: those whose next event failed, wherever they are
+ *                └─ held streams: those whose next event failed or was given back, wherever they are
  *
  * There is one part as long as there is one process. A part is divided when another process comes, and joined when a
  * process has two that are equally far. So a save is one row, however many streams and slots there are.
@@ -19,6 +19,7 @@
  * Clock: the store's own decides whether a lease holds and when a held stream is tried again [progress-lease-*].
  */
 import type { ScopeId } from '../core/scope.js'
+import type { DeadAnswer } from '../outbox/contract.js'
 import type { StreamName } from './event.js'
 
 export interface ProgressStore {
@@ -90,6 +91,26 @@ export interface ProgressStore {
 
   /** Events that the publisher gave up, the latest last. One that is given up again is in it once [progress-dead-*]. */
   deadLetters(request: DeadLettersRequest): Promise<readonly DeadEvent[]>
+
+  /**
+   * Removes dead letters that were given up at least as long ago as asked, the oldest first, at most `limit`; answers
+   * how many [progress-purge-*]. One that another call is changing at this moment may be left to the next purge.
+   */
+  purgeDead(request: PurgeDeadEvents): Promise<number>
+
+  /**
+   * Redrives dead letters or discards them, by their numbers: an answer for each in order, all of the call or nothing
+   * of it. Of a number that is no dead letter of this publisher and scope, or was named before in the call, the answer
+   * is `not_dead` [progress-resolve-1, -6]; an event that was given up again meanwhile has another number by then, and
+   * stays [progress-resolve-5].
+   *
+   * The stream of a redriven event is held from that event on, due now, up to the last of its stream in the call. One
+   * that is held already is held from the earlier place to the later one, and keeps its tries where it had the earlier
+   * [progress-resolve-2, -3]. Parts that have such a stream change their terms, so that owners learn of it; those of a
+   * discard do not [progress-resolve-1, -4]. Of two who name one number, one has done it [progress-race-5], and an
+   * event is never neither dead nor held [progress-race-6].
+   */
+  resolveDead(request: ResolveDeadEvents): Promise<readonly DeadAnswer[]>
 
   /** Later calls throw CLOSED [progress-close-1]. */
   close(): Promise<void>
@@ -239,6 +260,24 @@ export interface DeadLettersRequest {
   readonly after: bigint
   /** At least 1. */
   readonly limit: number
+}
+
+export interface PurgeDeadEvents {
+  /** Undefined: of all publishers. */
+  readonly publisher: string | undefined
+  readonly olderThanMs: number
+  /** At least 1. */
+  readonly limit: number
+  /** Counts what the call would remove, and removes nothing. */
+  readonly dryRun: boolean
+}
+
+export interface ResolveDeadEvents {
+  readonly publisher: string
+  /** Undefined: of all scopes. */
+  readonly scope: ScopeId | undefined
+  readonly numbers: readonly bigint[]
+  readonly action: 'redrive' | 'discard'
 }
 
 export interface PublisherSummary extends PublisherState {

@@ -204,7 +204,7 @@ export class HeldBatch implements PublisherBatch {
 
 function itemOf(batch: PublisherBatch, event: JournalEvent, attempt: number): PublisherItem {
   return {
-    id: event.id, attempt, bytes: event.payload.byteLength, event, batch, chain: streamKey(event),
+    id: event.id, type: event.type, attempt, bytes: event.payload.byteLength, event, batch, chain: streamKey(event),
     // A fact does not grow too old to be published.
     ageMs: 0,
   }

@@ -6,6 +6,7 @@ import { MAX_NAME_BYTES } from '../core/limits.js'
 import { permanentError, type Transport } from '../core/transport.js'
 import { assertName } from '../core/validate.js'
 import { whenDone, type Deliver } from '../runner/source.js'
+import { throughTransport } from '../runner/through-transport.js'
 import type { JournalEvent } from './event.js'
 import type { PublisherItem } from './publisher-batch.js'
 import type { PublishedEvent, PublisherOptions, Upcast } from './publisher-options.js'
@@ -35,7 +36,6 @@ export function deliverTo(options: PublisherOptions, codec: Codec): Deliver<Publ
     throw validationError('publish', 'or transport is required, and not both')
   }
   if (transport !== undefined) {
-    if (typeof transport.deliver !== 'function') throw validationError('transport', 'has no deliver function')
     return toTransport(transport, name, codec, upcasts)
   }
   if (typeof publish !== 'function') throw validationError('publish', 'must be a function')
@@ -47,17 +47,17 @@ export function deliverTo(options: PublisherOptions, codec: Codec): Deliver<Publ
 function toTransport(
   transport: Transport, target: string, codec: Codec, upcasts: ReadonlyMap<string, Upcast>,
 ): Deliver<PublisherItem> {
-  return ({ event, attempt }, context) => {
+  return throughTransport(transport, ({ event, attempt }, { claimToken }) => {
     const { manifest } = event
     const mustRead = manifest !== undefined && upcasts.has(manifest)
     const newest: Read = mustRead ? read(event, codec, upcasts) : { payload: undefined, manifest, isUpcast: false }
-    return transport.deliver({
+    return {
       id: event.id, scope: event.scope, lane: JOURNAL_LANE, target, type: event.type, key: event.stream,
       headers: headersOf(event, newest.manifest),
       payload: newest.isUpcast ? codec.encode(newest.payload) : event.payload,
-      contentType: event.contentType, createdAt: event.createdAt, attempt, claimToken: context.claimToken,
-    }, context)
-  }
+      contentType: event.contentType, createdAt: event.createdAt, attempt, claimToken,
+    }
+  })
 }
 
 function headersOf({ headers, stream, sequence }: JournalEvent, manifest: string | undefined): Record<string, string> {

@@ -7,6 +7,7 @@ import { scopedKey, scopeOfKey, type ScopeId } from '../core/scope.js'
 import type { Transport } from '../core/transport.js'
 import { assertDuration, assertInteger, assertName } from '../core/validate.js'
 import type { RunnerLogger } from '../runner/log.js'
+import type { Meter } from '../runner/meter.js'
 import type { RunnerOptions } from '../runner/options.js'
 import type { DeliverContext } from '../runner/source.js'
 import type { JournalEvent } from './event.js'
@@ -63,6 +64,8 @@ export interface PublisherCommonOptions extends Omit<RunnerOptions, 'wake' | 'ma
   /** Who works, as `waybill journal publishers` shows it. Default `<host>:<process>:<random>`. */
   readonly consumer?: string | undefined
   readonly logger?: RunnerLogger | undefined
+  /** Counts and times the tries, by outcome and type: the `Meter` of `@opentelemetry/api`, or alike. Default none. */
+  readonly meter?: Meter | undefined
 }
 
 export interface PublishOptions extends PublisherCommonOptions {

@@ -4,7 +4,10 @@
  *     cursor ──► page ─┬─ delivered ──────────────────────────► passed
  *                      ├─ failed ──► its stream is held ──────► passed; tried again from the stream itself
  *                      ├─ of a held stream ──► the hold is longer ──► passed
- *                      └─ given back untried ──► stays: the part is read again from there
+ *                      └─ given back untried ─┬─ nothing behind it was delivered ──► read again from there
+ *                                             └─ else its stream is held, with no failed tries ──► passed
+ *
+ * The latter because what was delivered behind it would come twice, here or in the process that has the part next.
  *
  * What may be saved is the cursor behind the longest run of passed events, with the holds as they are at that moment.
  * Events beyond that run that were delivered are delivered again after a crash.
@@ -31,10 +34,15 @@ export interface Hold extends StreamName {
   busy: boolean
 }
 
+type HoldStart = Pick<Hold, 'from' | 'attempts' | 'dueAt' | 'error'>
+
 /** Where an event of a page stands. */
 const PENDING = 0
 const RETURNED = 1
+/** Delivered, given up, or of a held stream. */
 const PASSED = 2
+/** Not followed, or published before: to read it again costs nothing. */
+const SKIPPED = 3
 
 export interface UnsavedProgress extends PartProgress {
   /** By `offsetKey`: the last numbers, where progress is kept by stream. */
@@ -65,8 +73,20 @@ export class OpenPage {
 
   get isPassed(): boolean {
     const { states } = this
-    while (this.passed < states.length && states[this.passed] === PASSED) this.passed += 1
+    while (this.passed < states.length && Number(states[this.passed]) >= PASSED) this.passed += 1
     return this.passed === states.length
+  }
+
+  pass(place: number): void {
+    if (this.states[place] === SKIPPED) return
+    if (this.states[place] === PENDING) this.pending -= 1
+    this.states[place] = PASSED
+  }
+
+  giveBack(place: number): void {
+    if (this.states[place] !== PENDING) return
+    this.pending -= 1
+    this.states[place] = RETURNED
   }
 
   /** Whether this event of the page has no outcome. */
@@ -110,6 +130,7 @@ export class WorkingPart {
   /** Behind all events that have left `#pages`. */
   #reached: string | undefined
   #pages: OpenPage[] = []
+  #hasReturned = false
   readonly #changed = new Set<string>()
   #freed = new Map<string, StreamName>()
   #dead: DeadDraft[] = []
@@ -133,9 +154,9 @@ export class WorkingPart {
     return true
   }
 
-  /** Something was given back untried, and is to be read again before anything behind it is delivered. */
+  /** Something was given back untried: nothing behind it may be read before all that is under way has its outcome. */
   get hasReturned(): boolean {
-    return this.#pages.some(({ states }) => states.includes(RETURNED))
+    return this.#hasReturned
   }
 
   load(holds: readonly HeldStream[], now: number): void {
@@ -152,10 +173,12 @@ export class WorkingPart {
   ): OpenPage {
     const open = new OpenPage(page)
     page.events.forEach((event, place) => {
-      if (isFollowed(event) && !this.#isHeld(event) && !this.#isPublished(event)) {
+      if (!isFollowed(event) || this.#isPublished(event)) open.states[place] = SKIPPED
+      else if (this.#isHeld(event)) open.states[place] = PASSED
+      else {
         open.pending += 1
         deliver(event)
-      } else open.states[place] = PASSED
+      }
     })
     this.cursor = page.cursor
     this.hasMoved ||= page.hasMoved
@@ -166,8 +189,7 @@ export class WorkingPart {
 
   delivered(open: OpenPage, place: number): void {
     if (open.states[place] !== PENDING) return
-    open.pending -= 1
-    open.states[place] = PASSED
+    open.pass(place)
     const event = open.page.events[place]
     if (event !== undefined) this.published(event)
     this.#shift()
@@ -178,32 +200,37 @@ export class WorkingPart {
     if (this.#offsets !== undefined) this.#published.set(offsetKey(event), event.sequence)
   }
 
-  /** Given back untried. Unless its stream is held, it is read again. */
+  /** Given back untried. */
   returned(open: OpenPage, place: number): void {
     if (open.states[place] !== PENDING) return
-    open.pending -= 1
     const event = open.page.events[place]
-    if (event !== undefined && this.#isHeld(event)) open.states[place] = PASSED
-    else open.states[place] = RETURNED
+    if (event !== undefined && this.#isHeld(event)) open.pass(place)
+    else {
+      open.giveBack(place)
+      this.#hasReturned = true
+    }
+    this.#shift()
+  }
+
+  /** Nobody will say any more what becomes of what is under way: it is given back. */
+  abandon(): void {
+    for (const open of this.#pages) open.states.forEach((_state, place) => open.giveBack(place))
+    this.#hasReturned = true
     this.#shift()
   }
 
   /** This one and those behind it of its stream that were read already are passed, and the stream is held. */
-  hold(open: OpenPage, place: number, next: Pick<Hold, 'from' | 'attempts' | 'dueAt' | 'error'>): void {
+  hold(open: OpenPage, place: number, next: HoldStart): void {
     const event = open.page.events[place]
     if (event === undefined) return
-    if (open.states[place] === PENDING) open.pending -= 1
-    open.states[place] = PASSED
+    open.pass(place)
     const hold: Hold = { scope: event.scope, stream: event.stream, ...next, to: event.sequence, busy: false }
     for (const each of this.#pages) {
       each.page.events.forEach((other, index) => {
         if (other.sequence <= event.sequence || other.stream !== event.stream || other.scope !== event.scope) return
         if (other.sequence > hold.to) hold.to = other.sequence
         // Untried ones are still to be given back; they are no longer waited for.
-        if (each.states[index] !== PASSED) {
-          if (each.states[index] === PENDING) each.pending -= 1
-          each.states[index] = PASSED
-        }
+        each.pass(index)
       })
     }
     this.#keep(streamKey(event), hold)
@@ -211,33 +238,31 @@ export class WorkingPart {
   }
 
   /** The hold after its event at `from` had an outcome. */
-  advance(key: string, next: Partial<Pick<Hold, 'from' | 'attempts' | 'dueAt' | 'error'>>): void {
+  advance(key: string, next: Partial<HoldStart>): void {
     const hold = this.holds.get(key)
     if (hold !== undefined) this.#keep(key, Object.assign(hold, next))
   }
 
-  /** Those of slots that the part no longer has. */
-  dropHolds(): void {
+  /** Without those that are shed. */
+  shed(): void {
+    this.slots &= ~this.shedding
+    this.shedding = 0n
     for (const [key, hold] of this.holds) {
       if (!hasSlot(this.slots, slotOf(hold))) this.holds.delete(key)
     }
   }
 
-  giveUp(dead: DeadDraft): void {
-    this.#dead.push(dead)
+  /** Becomes one with another at the same cursor; nothing of the two is under way. */
+  absorb(other: WorkingPart): void {
+    // The parts go on under the higher term, so that a slot's never falls.
+    if (other.term > this.term) this.term = other.term
+    this.slots |= other.slots
+    for (const [key, hold] of other.holds) this.holds.set(key, hold)
+    other.isLost = true
   }
 
-  /**
-   * Whether the next page may be read: nothing may overtake what was given back untried. Once nothing is under way any
-   * more, the part goes on from where it was passed.
-   */
-  mayRead(): boolean {
-    if (!this.hasReturned) return true
-    if (this.#pages.some(({ pending }) => pending > 0)) return false
-    this.cursor = this.reached
-    this.#reached = this.cursor
-    this.#pages = []
-    return true
+  giveUp(dead: DeadDraft): void {
+    this.#dead.push(dead)
   }
 
   /**
@@ -303,10 +328,44 @@ export class WorkingPart {
   }
 
   #shift(): void {
+    this.#leavePassed()
+    if (!this.#hasReturned || this.#pages.some(({ pending }) => pending > 0)) return
+    this.#holdReturned()
+    this.#leavePassed()
+    this.cursor = this.#reached = this.reached
+    this.#pages = []
+    this.#hasReturned = false
+  }
+
+  #leavePassed(): void {
     for (let first = this.#pages[0]; first?.isPassed === true; first = this.#pages[0]) {
       this.#pages.shift()
       this.#reached = first.page.cursor
     }
+  }
+
+  /**
+   * Of what was given back, all that is before the last passed event. What follows of these streams is read again: it
+   * makes the hold longer, or comes when that has ended.
+   */
+  #holdReturned(): void {
+    const lastPage = this.#pages.findLastIndex(({ states }) => states.includes(PASSED))
+    for (const [n, { page, states }] of this.#pages.slice(0, lastPage + 1).entries()) {
+      const end = n === lastPage ? states.lastIndexOf(PASSED) : states.length
+      for (const [place, event] of page.events.slice(0, end).entries()) {
+        if (states[place] !== RETURNED) continue
+        states[place] = PASSED
+        this.#holdUntried(event)
+      }
+    }
+  }
+
+  #holdUntried(event: JournalEvent): void {
+    const key = streamKey(event)
+    const { scope, stream, sequence } = event
+    const hold = this.holds.get(key)
+      ?? { scope, stream, from: sequence, to: sequence, attempts: 0, dueAt: -Infinity, error: '', busy: false }
+    this.#keep(key, Object.assign(hold, { to: sequence }))
   }
 
   /** Behind all that was passed without a hole. */

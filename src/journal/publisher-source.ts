@@ -6,7 +6,8 @@
  * batch that is. What an answer means for its part is in publisher-part.ts.
  *
  * An answer is remembered at once and saved with others (part-saver.ts). The last answers of a batch wait for their
- * save, so whoever sees them all knows that it is stored.
+ * save, so whoever sees them all knows that it is stored. Those to what was given back wait for nothing, because the
+ * runner refuses the events of a stream until it has them.
  */
 import { systemClock } from '../core/environment.js'
 import { isWaybillError, WaybillError, type WaybillErrorCode } from '../core/errors.js'
@@ -46,7 +47,7 @@ export interface PublisherLag {
   readonly hasMore: boolean
   /** How long ago the first of them was appended, by this machine's clock; 0 when there is none. */
   readonly oldestMs: number
-  /** Streams that wait for an event to succeed. */
+  /** Streams that wait for an event that failed, or was given back untried. */
   readonly heldStreams: number
 }
 
@@ -110,7 +111,8 @@ export class PublisherSource implements Source<PublisherBatch, PublisherItem> {
     if (!part.isLost) {
       const now = this.#ports.now()
       const answers = outcomes.map((outcome) => batch.settle(outcome, now))
-      if (batch.isDone) await this.#fatally(() => this.#saver.due(part))
+      const isTold = outcomes.some(({ kind }) => kind !== 'release')
+      if (batch.isDone && isTold) await this.#fatally(() => this.#saver.due(part))
       else this.#saver.soon(part)
       if (!part.isLost) return answers
     }
@@ -131,9 +133,10 @@ export class PublisherSource implements Source<PublisherBatch, PublisherItem> {
     this.#saver.hurry()
   }
 
-  /** Saves what is to be saved and gives everything back. */
+  /** Saves what is to be saved and gives everything back, also what waited here and what the runner left behind. */
   async close(): Promise<void> {
     this.hurry()
+    for (const part of this.parts.all) part.abandon()
     await Promise.all(this.parts.all.map((part) => this.#saver.save(part, true)))
     await this.parts.leave()
   }
@@ -174,7 +177,7 @@ export class PublisherSource implements Source<PublisherBatch, PublisherItem> {
         if (batch.isStillDue(this.#ports.now())) return batch
         continue
       }
-      // Its events were taken in but nobody has them; if the part is still ours it is read again.
+      // Its events were taken in but nobody has them.
       for (const { id } of batch.items) batch.settle({ id, kind: 'release' }, this.#ports.now())
     }
     return null
@@ -197,7 +200,7 @@ export class PublisherSource implements Source<PublisherBatch, PublisherItem> {
   async #readPages(limit: number): Promise<boolean> {
     const { journal, settings } = this.#ports
     const parts = this.parts.all.filter((part) => (
-      part.shedding === 0n && part.holds.size < settings.maxHeldStreams && part.mayRead()))
+      part.shedding === 0n && part.holds.size < settings.maxHeldStreams && !part.hasReturned))
     if (parts.length === 0) return false
     const reads = parts.map(({ cursor, slots }): PartRead => ({ cursor, slots }))
     const pages = await journal.readPages({ ...this.filter, parts: reads, limit })
@@ -205,7 +208,7 @@ export class PublisherSource implements Source<PublisherBatch, PublisherItem> {
     pages.forEach((page, n) => {
       const part = parts[n]
       // What was read with another cursor, or for somebody else, is read again.
-      if (part === undefined || part.isLost || !part.mayRead() || part.cursor !== reads[n]?.cursor) return
+      if (part === undefined || part.isLost || part.hasReturned || part.cursor !== reads[n]?.cursor) return
       const batch = new PageBatch(part, page, this.#isFollowed, this.#judge)
       if (batch.items.length > 0) this.#queued.push(batch)
     })
@@ -215,6 +218,7 @@ export class PublisherSource implements Source<PublisherBatch, PublisherItem> {
   async #dueHolds(): Promise<PublisherBatch | null> {
     const now = this.#ports.now()
     for (const part of this.parts.all) {
+      if (part.shedding !== 0n) continue
       const due = [...part.holds.values()].filter(({ busy, dueAt }) => !busy && dueAt <= now)
       if (due.length === 0) continue
       await this.parts.hold()

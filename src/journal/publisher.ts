@@ -12,6 +12,7 @@ import { maskSecrets } from '../core/masking.js'
 import type { ScopeId } from '../core/scope.js'
 import type { RunCounts, RunnerCounters, RunnerEventName, RunnerEvents } from '../runner/report.js'
 import { logRunner, type RunnerLogger } from '../runner/log.js'
+import { meterRunner } from '../runner/meter.js'
 import { Ending, type StopOptions } from '../runner/ending.js'
 import { Runner, type StopResult } from '../runner/runner.js'
 import type { WakeHub } from '../runner/wake.js'
@@ -61,7 +62,8 @@ export class Publisher {
       ...options, batch: options.batch ?? 1_000, settleEveryMs: 10, signal: undefined,
       wake: { hub: parts.wake, topics: [JOURNAL_TOPIC] },
     })
-    const { logger } = options
+    const { logger, meter } = options
+    if (meter !== undefined) meterRunner((event, listener) => this.on(event, listener), { publisher: this.name }, meter)
     if (logger !== undefined) {
       logRunner((event, listener) => this.on(event, listener), 'event', { publisher: this.name }, logger)
     }

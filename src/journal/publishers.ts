@@ -15,10 +15,12 @@
  * moment can undo each other's work.
  */
 import { validationError, type WaybillError } from '../core/errors.js'
+import { isBehind, keyBefore } from '../core/key-order.js'
 import { MAX_NAME_BYTES, MAX_OFFSET_NAME_BYTES, MAX_PAGE_LIMIT } from '../core/limits.js'
 import { DEFAULT_SCOPE, scopedKey, scopeId, scopeOfKey, unscopedKey, type ScopeId } from '../core/scope.js'
-import { assertU64, type U64 } from '../core/u64.js'
+import { assertU64, MAX_ASSIGNED, type U64 } from '../core/u64.js'
 import { assertInteger, assertName, assertTime } from '../core/validate.js'
+import type { DeadAnswer } from '../outbox/contract.js'
 import type { JournalStore } from './contract.js'
 import { assertStream } from './encode.js'
 import { followed, followOf, mayFollow, type Follow, type FollowedEvents } from './follow.js'
@@ -114,7 +116,10 @@ export class Publishers {
     }
   }
 
-  /** Streams that wait for an event to succeed, in the order in which they are tried again. `limit` as of `list`. */
+  /**
+   * Streams that wait for an event that failed or, with no failed tries, was given back untried; in the order in which
+   * they are tried again. `limit` as of `list`.
+   */
   async heldStreams(
     name: string, { limit = 100 }: Pick<PublishersOptions, 'limit'> = {},
   ): Promise<readonly HeldStream[]> {
@@ -128,6 +133,38 @@ export class Publishers {
     assertInteger('limit', limit, 0, MAX_PAGE_LIMIT)
     const request = { publisher: this.#stored(name), scope: this.#ports.scope, after: assertU64('after', after), limit }
     return limit === 0 ? [] : this.#ports.progress.deadLetters(request)
+  }
+
+  /**
+   * Has events published again that were given up, by their numbers, at most 1,000; an answer for each in order. Each
+   * is its stream's turn, with all its tries, as soon as whoever works on the publisher looks. Where it fails again,
+   * its stream waits behind it as behind any event that fails, and what came in between is published once more: so is
+   * what lies between two of one stream.
+   *
+   * An event that the journal has no more stays, and its answer is `event_gone`.
+   * @throws VALIDATION.
+   * @example
+   * await waybill.publishers.redrive('search', [letter.number]) // ['redriven']
+   */
+  async redrive(name: string, numbers: readonly U64[]): Promise<readonly (DeadAnswer | 'event_gone')[]> {
+    const { journal, progress, scope } = this.#ports
+    const publisher = this.#stored(name)
+    const valid = assertNumbers(numbers)
+    const letters = await this.#letters(publisher, valid)
+    const events = letters.length === 0 ? [] : await journal.get(letters.map(({ id }) => id), scope)
+    const ids = new Set(events.map(({ id }) => id))
+    const lost = new Set(letters.filter(({ id }) => !ids.has(id)).map(({ number }) => number))
+    const there = valid.filter((number) => !lost.has(number))
+    const answers = (await progress.resolveDead({ publisher, scope, numbers: there, action: 'redrive' })).values()
+    return valid.map((number) => (lost.has(number) ? 'event_gone' : answers.next().value ?? 'not_dead'))
+  }
+
+  /** Removes dead letters for good, by their numbers, at most 1,000; an answer for each. @throws VALIDATION. */
+  async discard(name: string, numbers: readonly U64[]): Promise<readonly DeadAnswer[]> {
+    const { progress, scope } = this.#ports
+    return progress.resolveDead({
+      publisher: this.#stored(name), scope, numbers: assertNumbers(numbers), action: 'discard',
+    })
   }
 
   /**
@@ -172,6 +209,21 @@ export class Publishers {
     const place = await placeOf(to, reader)
     if (place === undefined) throw badPlace('to')
     await this.#ports.progress.rebase({ publisher: stored, follow: events.text, cursor: place.cursor })
+  }
+
+  /** Those with these numbers. Neighbours are read together. */
+  async #letters(publisher: string, numbers: readonly bigint[]): Promise<readonly DeadEvent[]> {
+    const { progress, scope } = this.#ports
+    const found: DeadEvent[] = []
+    let wanted = [...new Set(numbers)].filter((number) => number > 0n).sort((a, b) => (a < b ? -1 : 1))
+    while (wanted[0] !== undefined) {
+      const page = await progress.deadLetters({ publisher, scope, after: wanted[0] - 1n, limit: wanted.length })
+      const last = page.at(-1)?.number ?? MAX_ASSIGNED
+      const named = new Set(wanted)
+      found.push(...page.filter(({ number }) => named.has(number)))
+      wanted = wanted.filter((number) => number > last)
+    }
+    return found
   }
 
   async #rewind(
@@ -242,18 +294,14 @@ async function placeOf(
   return reader.at(from.cursor)
 }
 
-/** A text with hardly any between itself and the key, in the order of UTF-8 bytes: lists begin behind a name. */
-function keyBefore(key: string): string {
-  const last = [...key].at(-1) ?? ''
-  const before = (last.codePointAt(0) ?? 0) - 1
-  const rest = key.slice(0, key.length - last.length)
-  // NUL cannot be stored, and surrogates are not characters.
-  if (before < 1) return rest
-  return `${rest}${String.fromCodePoint(before === 0xdfff ? 0xd7ff : before)}\u{10ffff}`
-}
-
-function isBehind(key: string, other: string): boolean {
-  return Buffer.compare(Buffer.from(key), Buffer.from(other)) > 0
+/** Those that no dead letter can have are none. @throws VALIDATION. */
+function assertNumbers(numbers: readonly U64[]): readonly bigint[] {
+  if (!Array.isArray(numbers)) throw validationError('numbers', 'must be an array')
+  assertInteger('numbers.length', numbers.length, 0, MAX_PAGE_LIMIT)
+  return numbers.map((number: U64) => {
+    const valid = assertU64('numbers', number)
+    return valid > MAX_ASSIGNED || valid < 1n ? 0n : valid
+  })
 }
 
 function max(a: bigint, b: bigint): bigint {

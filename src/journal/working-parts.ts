@@ -204,9 +204,7 @@ export class WorkingParts {
       return this.lose(part)
     }
     if (shedding === part.slots) return this.lose(part)
-    part.slots &= ~shedding
-    part.shedding = 0n
-    part.dropHolds()
+    part.shed()
   }
 
   async #join(part: WorkingPart, other: WorkingPart): Promise<void> {
@@ -219,12 +217,8 @@ export class WorkingParts {
       other: other.part, otherTerm: other.term,
     })
     if (!joined) return
-    // The parts go on under the higher term, so that a slot's never falls.
-    if (other.term > part.term) part.term = other.term
-    part.slots |= other.slots
-    for (const [key, hold] of other.holds) part.holds.set(key, hold)
+    part.absorb(other)
     this.#parts.delete(other.part)
-    other.isLost = true
   }
 
   async #saveMoved(): Promise<void> {

@@ -8,6 +8,8 @@
  *                    ├──retry, release─┘ └──dead, or retry at the last attempt──► dead_letter
  *                    └──lease expired (as a suspect, claimed alone)
  *
+ * `quarantine` takes a pending message to dead_letter, without a claim.
+ *
  * A store implements this interface and nothing else. It may assume that the arguments are valid:
  * `Outbox`, the public surface, validates, encodes and derives the single forms. The names in
  * brackets are the cases of the published suite that check each sentence.
@@ -93,8 +95,23 @@ export interface OutboxStore<Tx = unknown> {
    * Redrives dead letters or discards them, an answer for each id in order [redrive-*]. A redriven message is due at
    * once with all its attempts, at its old place in an ordered lane, and keeps its failures. A discarded
    * one is removed as by `purge`.
+   *
+   * With `edit`, which comes with one id and `redrive`, it gets other bytes in the same step; what it had is kept as
+   * an edit. Its dedupe key and its digest stay [edit-*].
    */
   resolveDead(request: ResolveDeadRequest): Promise<readonly DeadAnswer[]>
+
+  /** The edits of a message, oldest first, as long as it is stored [edit-*]. */
+  edits(id: string, scope: ScopeId | undefined): Promise<readonly PayloadEdit[]>
+
+  /**
+   * Makes dead letters of messages that wait: pending, whatever they wait for, and in no claim, also not in one whose
+   * lease has run out and that nobody has ended. An answer for each entry in order; all of the call or nothing of it
+   * [quarantine-*]. A dead letter made here keeps attempts, failures, dedupe key and place, and closes its key in a
+   * `block` lane; `quarantineNote` is recorded as a failed attempt, by the consumer `quarantine`. Whatever is
+   * claimed, delivered, dead, unknown, of another scope, or named before in the call is `skipped` and not changed.
+   */
+  quarantine(request: QuarantineRequest): Promise<readonly QuarantineAnswer[]>
 
   /** Stops a lane's claims, or those of one target, in every process until resumed [pause-*]. */
   setPaused(request: PauseRequest): Promise<void>
@@ -177,6 +194,46 @@ export interface ResolveDeadRequest {
   readonly ids: readonly string[]
   readonly action: 'redrive' | 'discard'
   readonly scope: ScopeId | undefined
+  /** Only with one id and `redrive`. */
+  readonly edit?: NewPayload | undefined
+}
+
+/** Other bytes for a dead letter. */
+export interface NewPayload {
+  readonly payload: Uint8Array
+  readonly contentType: string
+  /** Who does it. */
+  readonly by: string
+  /** Why. */
+  readonly note: string
+}
+
+/** One edit, with what the message held before it. */
+export interface PayloadEdit extends NewPayload {
+  /** By the store's clock. */
+  readonly editedAt: number
+}
+
+export interface QuarantineRequest {
+  readonly entries: readonly QuarantineEntry[]
+  readonly scope: ScopeId | undefined
+}
+
+export interface QuarantineEntry {
+  readonly id: string
+  /** How often it failed, by whoever counted. */
+  readonly failures: number
+  readonly error: string
+}
+
+export type QuarantineAnswer = 'dead_lettered' | 'skipped'
+
+/** Stands for the consumer in the failed attempt that a quarantine records. */
+export const QUARANTINE_CONSUMER = 'quarantine'
+
+/** What that failed attempt says. */
+export function quarantineNote({ failures, error }: QuarantineEntry): string {
+  return `quarantined after ${failures} ${failures === 1 ? 'failure' : 'failures'}: ${error}`
 }
 
 /** `not_dead`: no dead letter has this id; nothing changed. */

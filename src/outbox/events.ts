@@ -14,6 +14,7 @@ import {
   parseSchema, parseSchemaSync, type SchemaInput, type SchemaOutput, type StandardSchema,
 } from '../core/standard-schema.js'
 import { assertInteger, assertName } from '../core/validate.js'
+import { checkStrategy, keyed, type DerivedKey, type IdempotencyStrategy } from './idempotency.js'
 import type { DEFAULT_TARGET, OutboxMessageDraft } from './message.js'
 
 export interface EventDefinition<Schema extends StandardSchema = StandardSchema> {
@@ -27,11 +28,14 @@ export interface EventDefinition<Schema extends StandardSchema = StandardSchema>
   readonly key?: ((payload: SchemaOutput<Schema>) => string) | undefined
   /** Default 20. */
   readonly maxAttempts?: number | undefined
+  /** Where the dedupe key comes from; `derived` gets the draft with the parsed payload. Default the outbox's. */
+  readonly idempotency?: IdempotencyStrategy<SchemaOutput<Schema>> | undefined
 }
 
 /** Any event definitions. `never`, so that a key function of any payload fits. */
-export type EventDefinitions = Readonly<Record<string, Omit<EventDefinition, 'key'> & {
+export type EventDefinitions = Readonly<Record<string, Omit<EventDefinition, 'key' | 'idempotency'> & {
   readonly key?: ((payload: never) => string) | undefined
+  readonly idempotency?: IdempotencyStrategy<never> | undefined
 }>>
 
 export type EventName<Events> = keyof Events & string
@@ -64,6 +68,8 @@ export interface DeliveredMessage<Type extends string = string, Payload = unknow
   readonly lane: string
   readonly target: string
   readonly key: string | undefined
+  /** As it was enqueued, or made by the outbox's strategy. */
+  readonly dedupeKey: string | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly scope: ScopeId
   /** 1 for the first try. */
@@ -92,10 +98,16 @@ export type EventOptions = Pick<
   OutboxMessageDraft, 'key' | 'headers' | 'dedupeKey' | 'delayMs' | 'availableAt' | 'maxAttempts' | 'scope'
 >
 
+/** A strategy of the event's own that makes the key leaves none to give. */
+export type OptionsOf<Definition> =
+  Definition extends { readonly idempotency: 'none' | 'uuid' | DerivedKey<never> } ? Omit<EventOptions, 'dedupeKey'>
+    : EventOptions
+
 /** The part of a definition that inference keeps literally; the schemas are inferred beside it, for `key`. */
 interface InferredDefinition {
   readonly schema: StandardSchema
   readonly target?: string | undefined
+  readonly idempotency?: 'provided' | 'none' | 'uuid' | object | undefined
 }
 
 /**
@@ -114,7 +126,7 @@ export function defineEvents<
   return Object.freeze(Object.fromEntries(checked))
 }
 
-const FIELDS = ['schema', 'lane', 'target', 'key', 'maxAttempts']
+const FIELDS = ['schema', 'lane', 'target', 'key', 'maxAttempts', 'idempotency']
 
 function checkDefinition(at: string, definition: EventDefinition): EventDefinition {
   if (typeof definition?.schema?.['~standard']?.validate !== 'function') {
@@ -123,11 +135,12 @@ function checkDefinition(at: string, definition: EventDefinition): EventDefiniti
   // Literal inference lets an unknown field through the compiler.
   const unknown = Object.keys(definition).find((field) => !FIELDS.includes(field))
   if (unknown !== undefined) throw validationError(`${at}.${unknown}`, `is not one of ${FIELDS.join(', ')}`)
-  const { lane, target, key, maxAttempts } = definition
+  const { lane, target, key, maxAttempts, idempotency } = definition
   if (lane !== undefined) assertName(`${at}.lane`, lane, MAX_NAME_BYTES)
   if (target !== undefined) assertName(`${at}.target`, target, MAX_NAME_BYTES)
   if (key !== undefined && typeof key !== 'function') throw validationError(`${at}.key`, 'must be a function')
   if (maxAttempts !== undefined) assertInteger(`${at}.maxAttempts`, maxAttempts, 1, MAX_ATTEMPTS)
+  if (idempotency !== undefined) checkStrategy(`${at}.idempotency`, idempotency)
   return Object.freeze({ ...definition })
 }
 
@@ -137,22 +150,27 @@ export function definitionOf(events: EventDefinitions, type: string): EventDefin
 }
 
 /**
- * The draft of one event: its payload as given, checked by its schema.
- * @throws VALIDATION when the type is not defined or the payload does not match.
+ * The draft of one event: its payload as given, checked by its schema, with its dedupe key; `fallback` is for events
+ * without a strategy of their own.
+ * @throws VALIDATION when the type is not defined, the payload does not match, or no key can be derived.
  */
 export async function draftOf<Events extends EventDefinitions, Name extends EventName<Events>>(
   events: Events, type: Name, payload: EventInput<Events, Name>, options: EventOptions = {},
+  fallback: IdempotencyStrategy = 'provided',
 ): Promise<OutboxMessageDraft> {
   const definition = mustBeDefined(events, type)
-  return draft(definition, type, payload, await parseSchema(definition.schema, payload), options)
+  const parsed = await parseSchema(definition.schema, payload)
+  return keyedDraft(definition, draft(definition, type, payload, parsed, options), parsed, fallback)
 }
 
 /** As `draftOf`, at once. @throws ASYNC_SCHEMA when the schema answers with a promise. */
 export function draftOfSync<Events extends EventDefinitions, Name extends EventName<Events>>(
   events: Events, type: Name, payload: EventInput<Events, Name>, options: EventOptions = {},
+  fallback: IdempotencyStrategy = 'provided',
 ): OutboxMessageDraft {
   const definition = mustBeDefined(events, type)
-  return draft(definition, type, payload, parseSchemaSync(definition.schema, payload), options)
+  const parsed = parseSchemaSync(definition.schema, payload)
+  return keyedDraft(definition, draft(definition, type, payload, parsed, options), parsed, fallback)
 }
 
 function mustBeDefined(events: EventDefinitions, type: string): EventDefinition {
@@ -172,4 +190,11 @@ function draft(
     key: key ?? definition.key?.(parsed),
     maxAttempts: maxAttempts ?? definition.maxAttempts,
   }
+}
+
+function keyedDraft(
+  { idempotency }: EventDefinition, plain: OutboxMessageDraft, parsed: unknown, fallback: IdempotencyStrategy,
+): OutboxMessageDraft {
+  if (idempotency === undefined) return keyed(plain, fallback)
+  return { ...keyed({ ...plain, payload: parsed }, idempotency), payload: plain.payload }
 }

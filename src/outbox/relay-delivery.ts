@@ -7,6 +7,7 @@ import { parseSchema } from '../core/standard-schema.js'
 import { permanentError, type Envelope, type Transport } from '../core/transport.js'
 import { assertName } from '../core/validate.js'
 import { whenDone, type Deliver } from '../runner/source.js'
+import { throughTransport } from '../runner/through-transport.js'
 import { definitionOf, type DeliveredMessage, type EventDefinitions } from './events.js'
 import type { OutboxMessage } from './message.js'
 import type { Handler } from './relay-options.js'
@@ -46,7 +47,7 @@ export function deliverToHandler(
 }
 
 export function deliverToTransport(transport: Transport): Deliver<RelayItem> {
-  return ({ message }, context) => transport.deliver(envelope(message, context.claimToken), context)
+  return throughTransport(transport, ({ message }, { claimToken }) => envelope(message, claimToken))
 }
 
 function router(target: string, handlers: HandlersByType): (type: string) => AnyHandler | undefined {
@@ -83,6 +84,7 @@ function delivered(message: OutboxMessage, payload: unknown): DeliveredMessage {
     lane: message.lane,
     target: message.target,
     key: message.key,
+    dedupeKey: message.dedupeKey,
     headers: headersOf(message),
     scope: message.scope,
     attempt: message.attemptCount,
@@ -101,6 +103,7 @@ function envelope(message: OutboxMessage, claimToken: string): Envelope {
     target: message.target,
     type: message.type,
     key: message.key,
+    dedupeKey: message.dedupeKey,
     headers: headersOf(message),
     payload: message.payload,
     contentType: message.contentType,

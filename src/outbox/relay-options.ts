@@ -6,11 +6,13 @@ import { scopeId, type ScopeId } from '../core/scope.js'
 import type { Transport } from '../core/transport.js'
 import { assertDuration, assertName } from '../core/validate.js'
 import type { RunnerLogger } from '../runner/log.js'
+import type { Meter } from '../runner/meter.js'
 import type { RunnerOptions } from '../runner/options.js'
 import type { DeliverContext } from '../runner/source.js'
 import type {
   DeliveredMessage, EventDefinitions, EventNameOfTarget, EventOutput, HandlerMessage,
 } from './events.js'
+import type { FailureHeap } from './heap-notes.js'
 import { DEFAULT_LANE } from './message.js'
 
 /** What a handler gets beside the message. */
@@ -49,6 +51,13 @@ export interface RelayCommonOptions extends Omit<RunnerOptions, 'wake'> {
   /** How long a claim holds without renewal, so how long a crash delays it. At most a day, default 30 s. */
   readonly leaseMs?: number | undefined
   readonly logger?: RunnerLogger | undefined
+  /** Counts and times the tries, by outcome and type: the `Meter` of `@opentelemetry/api`, or alike. Default none. */
+  readonly meter?: Meter | undefined
+  /**
+   * Is told of every failure, and of every message that has left its queue, after the store has been. What it does,
+   * or fails to do, changes no delivery; event `heapError` tells. Default none.
+   */
+  readonly heap?: FailureHeap | undefined
 }
 
 export interface HandlerOptions<
@@ -76,6 +85,7 @@ export interface RelaySettings {
   readonly scopes: readonly ScopeId[] | undefined
   readonly consumer: string
   readonly leaseMs: number
+  readonly heap: FailureHeap | undefined
 }
 
 /** @throws VALIDATION naming the option. The runner checks its own. */
@@ -86,5 +96,13 @@ export function relaySettings(options: RelayCommonOptions): RelaySettings {
     scopes: options.scopes?.map(scopeId),
     consumer: assertName('consumer', options.consumer ?? newConsumer(), MAX_NAME_BYTES),
     leaseMs: assertDuration('leaseMs', options.leaseMs ?? 30_000, 1, MAX_LEASE_MS),
+    heap: options.heap === undefined ? undefined : assertHeap(options.heap),
   }
+}
+
+function assertHeap(heap: FailureHeap): FailureHeap {
+  for (const method of ['recordFailure', 'recordSuccess'] as const) {
+    if (typeof heap?.[method] !== 'function') throw validationError('heap', `has no ${method} function`)
+  }
+  return heap
 }

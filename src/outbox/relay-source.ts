@@ -35,7 +35,9 @@ export class OutboxSource implements Source<RelayBatch, RelayItem> {
     const now = claim.leaseExpiresAt - leaseMs
     const items = claim.messages.map((message): RelayItem => ({
       id: message.id,
+      type: message.type,
       attempt: message.attemptCount,
+      isLast: message.attemptCount >= message.maxAttempts,
       bytes: message.payload.byteLength,
       ageMs: now - message.createdAt,
       message,

@@ -7,19 +7,25 @@
  */
 import { setMaxListeners } from 'node:events'
 import type { Codec } from '../core/codec.js'
-import { isWaybillError, validationError } from '../core/errors.js'
+import { monotonicMs } from '../core/environment.js'
+import { describeError, isWaybillError, validationError } from '../core/errors.js'
 import { MAX_NAME_BYTES } from '../core/limits.js'
+import { maskSecrets } from '../core/masking.js'
 import type { Transport } from '../core/transport.js'
 import { assertName } from '../core/validate.js'
 import { logRunner } from '../runner/log.js'
+import { meterRunner } from '../runner/meter.js'
+import { stopTimeoutMs } from '../runner/options.js'
+import { quietly } from '../runner/quietly.js'
 import {
-  sumCounters, sumCounts, type RunCounts, type RunnerCounters, type RunnerEventName, type RunnerEvents,
+  sumCounters, sumCounts, type RunCounts, type RunnerCounters, type RunnerEvents,
 } from '../runner/report.js'
 import { Runner, type StopResult } from '../runner/runner.js'
 import type { Deliver } from '../runner/source.js'
 import type { WakeHub } from '../runner/wake.js'
 import type { LaneOrderings, OutboxStore } from './contract.js'
 import type { EventDefinitions } from './events.js'
+import { HeapNotes, type FailureHeap, type HeapError } from './heap-notes.js'
 import { LaneCheck } from './lanes.js'
 import {
   deliverToHandler, deliverToTransport, type AnyTargetHandler, type Decoding,
@@ -38,12 +44,23 @@ export interface RelayParts<Events extends EventDefinitions = EventDefinitions> 
   readonly lanes?: LaneOrderings | undefined
 }
 
-/** An event of the runner, with the target it happened at. */
-export type RelayEvent<Name extends RunnerEventName> = RunnerEvents[Name] & { readonly target: string }
+/** What a relay tells: what its runners do, and what went wrong with its heap. */
+export interface RelayEvents extends RunnerEvents {
+  readonly heapError: HeapError
+}
+
+export type RelayEventName = keyof RelayEvents
+
+/** With the target it happened at. */
+export type RelayEvent<Name extends RelayEventName> = RelayEvents[Name] & { readonly target: string }
+
+/** How long a stop waits, within its own time, for what the heap is still to be told. */
+const HEAP_STOP_MS = 1_000
 
 interface TargetRunner {
   readonly target: string
   readonly runner: Runner<RelayBatch, RelayItem>
+  readonly notes: HeapNotes | undefined
 }
 
 export class Relay<Events extends EventDefinitions = EventDefinitions, Targets extends string = string> {
@@ -51,6 +68,7 @@ export class Relay<Events extends EventDefinitions = EventDefinitions, Targets e
   private readonly runners: readonly TargetRunner[]
   private readonly onStart: (() => void) | undefined
   private readonly check: LaneCheck
+  private readonly heapListeners = new Set<(event: RelayEvent<'heapError'>) => unknown>()
 
   /** @throws VALIDATION naming the option. */
   constructor(parts: RelayParts<Events>, options: RelayOptions<Events, Targets>) {
@@ -64,11 +82,16 @@ export class Relay<Events extends EventDefinitions = EventDefinitions, Targets e
       const source = new OutboxSource(parts.store, target, settings, this.check)
       const topics = [outboxTopic(), outboxTopic(settings.lane), outboxTopic(settings.lane, target)]
       const runner = new Runner(source, deliver, { ...options, signal, wake: { hub: parts.wake, topics } })
-      return { target, runner }
+      return { target, runner, notes: settings.heap && this.notesOf(target, runner, settings.heap) }
     })
-    const { logger } = options
+    const { logger, meter } = options
+    if (meter !== undefined) {
+      meterRunner((name, listener) => this.on(name, listener), { lane: settings.lane }, meter)
+    }
     if (logger !== undefined) {
       logRunner((name, listener) => this.on(name, listener), 'message', { lane: settings.lane }, logger)
+      this.on('heapError', ({ error, ...event }) => logger.warn('the heap failed, going on without it',
+        { lane: settings.lane, ...event, error: maskSecrets(describeError(error)) }))
     }
   }
 
@@ -91,7 +114,9 @@ export class Relay<Events extends EventDefinitions = EventDefinitions, Targets e
    * call ends the wait now.
    */
   async stop(options: { readonly timeoutMs?: number | undefined } = {}): Promise<StopResult> {
+    const endsAt = monotonicMs() + stopTimeoutMs(options)
     const results = await Promise.all(this.runners.map(({ runner }) => runner.stop(options)))
+    await this.closeNotes(Math.max(0, Math.min(HEAP_STOP_MS, endsAt - monotonicMs())))
     return {
       finished: results.reduce((sum, { finished }) => sum + finished, 0),
       abandoned: results.reduce((sum, { abandoned }) => sum + abandoned, 0),
@@ -118,9 +143,11 @@ export class Relay<Events extends EventDefinitions = EventDefinitions, Targets e
   }
 
   /** Calls back until the returned function is called. A listener that throws changes nothing. */
-  on<Name extends RunnerEventName>(name: Name, listener: (event: RelayEvent<Name>) => unknown): () => void {
+  on<Name extends RelayEventName>(name: Name, listener: (event: RelayEvent<Name>) => unknown): () => void {
+    const heard = listener as (event: object) => unknown
+    if (name === 'heapError') return this.onHeapError(heard)
     const offs = this.runners.map(({ target, runner }) =>
-      runner.on(name, (event) => listener({ ...event, target })))
+      runner.on(name, (event) => heard({ ...event, target })))
     return () => {
       for (const off of offs) off()
     }
@@ -133,6 +160,28 @@ export class Relay<Events extends EventDefinitions = EventDefinitions, Targets e
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.runners.map(({ runner }) => runner[Symbol.asyncDispose]()))
+    await this.closeNotes(HEAP_STOP_MS)
+  }
+
+  private notesOf(target: string, runner: TargetRunner['runner'], heap: FailureHeap): HeapNotes {
+    const notes = new HeapNotes(heap, (event) => {
+      for (const tell of this.heapListeners) quietly(() => tell({ ...event, target }))
+    })
+    // A runner tells when the store has answered. Throttled is not failed, and a lost claim is another's by now.
+    runner.on('requeued', ({ id, error }) => notes.failed(id, error))
+    runner.on('delivered', ({ id }) => notes.left(id))
+    runner.on('deadLettered', ({ id }) => notes.left(id))
+    return notes
+  }
+
+  private onHeapError(listener: (event: RelayEvent<'heapError'>) => unknown): () => void {
+    const own = (event: RelayEvent<'heapError'>): unknown => listener(event)
+    this.heapListeners.add(own)
+    return () => void this.heapListeners.delete(own)
+  }
+
+  private async closeNotes(timeoutMs: number): Promise<void> {
+    await Promise.all(this.runners.flatMap(({ notes }) => notes?.close(timeoutMs) ?? []))
   }
 
   /** Waits for all, also when one fails, so that none is left behind at work. */
@@ -168,7 +217,6 @@ function deliverByTarget(options: Destination, decoding: Decoding): Record<strin
   const { handlers, target, transport } = options
   if (transport !== undefined) {
     if (handlers !== undefined) throw validationError('handlers', 'cannot be given together with transport')
-    if (typeof transport.deliver !== 'function') throw validationError('transport', 'has no deliver function')
     return { [assertName('target', target, MAX_NAME_BYTES)]: deliverToTransport(transport) }
   }
   if (target !== undefined) throw validationError('target', 'needs a transport; handlers name their targets')

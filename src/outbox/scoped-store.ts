@@ -9,7 +9,7 @@
 import { nestedScope, type ScopeId } from '../core/scope.js'
 import type {
   ClaimRequest, ExtendRequest, LaneOrderings, ListFilter, OutboxSettings, OutboxStore, PauseRequest, PurgeRequest,
-  ResolveDeadRequest, SettleRequest, StatsFilter,
+  QuarantineRequest, ResolveDeadRequest, SettleRequest, StatsFilter,
 } from './contract.js'
 import type { NewMessage } from './message.js'
 
@@ -69,6 +69,14 @@ export class ScopedOutboxStore<Tx> implements OutboxStore<Tx> {
 
   resolveDead(request: ResolveDeadRequest): ReturnType<OutboxStore<Tx>['resolveDead']> {
     return this.inner.resolveDead({ ...request, scope: this.scope })
+  }
+
+  edits(id: string): ReturnType<OutboxStore<Tx>['edits']> {
+    return this.inner.edits(id, this.scope)
+  }
+
+  quarantine(request: QuarantineRequest): ReturnType<OutboxStore<Tx>['quarantine']> {
+    return this.inner.quarantine({ ...request, scope: this.scope })
   }
 
   /** Lanes and targets are shared by all scopes, so this pauses them for all. */

@@ -56,7 +56,7 @@ export interface RunnerSettings {
 }
 
 /** Node's timers fire at once beyond this. */
-const MAX_TIMER_MS = 2 ** 31 - 1
+export const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** @throws VALIDATION naming the option. */
 export function runnerSettings(options: RunnerOptions): RunnerSettings {

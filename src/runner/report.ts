@@ -5,21 +5,27 @@
  * of again in that call. Nothing here is a Node `EventEmitter`; an `error` nobody listens to is no crash.
  */
 import { validationError } from '../core/errors.js'
+import { quietly } from './quietly.js'
 import type { Answer, RunnerItem } from './source.js'
 import type { Ended } from './settle.js'
 
+/** One try of one item. */
+export interface TryEvent {
+  readonly id: string
+  /** Of messages and events. */
+  readonly type: string | undefined
+  readonly attempt: number
+  /** How long it took; 0 when it was not started. */
+  readonly ms: number
+}
+
 export interface RunnerEvents {
   readonly claimed: { readonly count: number; readonly suspect: boolean }
-  readonly delivered: { readonly id: string; readonly attempt: number; readonly ms: number }
-  readonly requeued: {
-    readonly id: string; readonly attempt: number; readonly error: string; readonly retryInMs: number
-  }
-  readonly deadLettered: { readonly id: string; readonly attempt: number; readonly error: string }
+  readonly delivered: TryEvent
+  readonly requeued: TryEvent & { readonly error: string; readonly retryInMs: number }
+  readonly deadLettered: TryEvent & { readonly error: string }
   /** Given back, the attempt not spent: not started, or throttled (then with `error` and `retryInMs`). */
-  readonly released: {
-    readonly id: string; readonly attempt: number
-    readonly error: string | undefined; readonly retryInMs: number | undefined
-  }
+  readonly released: TryEvent & { readonly error: string | undefined; readonly retryInMs: number | undefined }
   readonly lostClaim: { readonly id: string }
   /** The source refused or failed; the runner goes on by itself. */
   readonly error: { readonly operation: 'pull' | 'settle' | 'extend'; readonly error: unknown }
@@ -78,14 +84,7 @@ export class Report {
   emit<Name extends RunnerEventName>(name: Name, event: RunnerEvents[Name]): void {
     const those = this.listeners.get(name)
     if (those === undefined) return
-    for (const listener of those) {
-      try {
-        const result = listener(event as never)
-        if (result instanceof Promise) result.catch(() => undefined)
-      } catch {
-        // A listener's failure is its own.
-      }
-    }
+    for (const listener of those) quietly(() => listener(event as never))
   }
 
   claimed(count: number, suspect: boolean): void {
@@ -99,11 +98,11 @@ export class Report {
   }
 
   answered({ item, outcome, ms }: Ended<RunnerItem>, answer: Answer): void {
-    const { id, attempt } = item
+    const { id, type, attempt } = item
     if (answer === 'delivered') {
       this.totals.delivered += 1
       // What happens most is made into an event only for those who listen.
-      if (this.listeners.has('delivered')) this.emit('delivered', { id, attempt, ms })
+      if (this.listeners.has('delivered')) this.emit('delivered', { id, type, attempt, ms })
       return
     }
     const error = 'error' in outcome ? outcome.error : undefined
@@ -111,13 +110,13 @@ export class Report {
     switch (answer) {
       case 'requeued':
         this.totals.requeued += 1
-        return this.emit('requeued', { id, attempt, error: error ?? '', retryInMs: retryInMs ?? 0 })
+        return this.emit('requeued', { id, type, attempt, ms, error: error ?? '', retryInMs: retryInMs ?? 0 })
       case 'dead_lettered':
         this.totals.deadLettered += 1
-        return this.emit('deadLettered', { id, attempt, error: error ?? '' })
+        return this.emit('deadLettered', { id, type, attempt, ms, error: error ?? '' })
       case 'released':
         this.totals.released += 1
-        return this.emit('released', { id, attempt, error, retryInMs })
+        return this.emit('released', { id, type, attempt, ms, error, retryInMs })
       case 'lost_claim':
         this.totals.lostClaims += 1
         return this.emit('lostClaim', { id })

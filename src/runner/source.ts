@@ -10,6 +10,10 @@ export interface RunnerItem {
   readonly attempt: number
   /** Counted against `maxInFlightBytes`. */
   readonly bytes: number
+  /** It is given up when this try fails. */
+  readonly isLast?: boolean | undefined
+  /** What it is one of, for those who count. */
+  readonly type?: string | undefined
   /** How old the item was when it was pulled, by the source's clock. */
   readonly ageMs: number
   /**

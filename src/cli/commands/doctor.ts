@@ -3,10 +3,10 @@ import { Command } from 'commander'
 import { skipped, type Finding, type FindingState } from '../../core/diagnosis.js'
 import { isWaybillError } from '../../core/errors.js'
 import { diagnoseOutbox } from '../../outbox/diagnosis.js'
-import { withConnection, type Connection } from '../connection.js'
+import { withAnyConnection, type Connection, type RedisConnection } from '../connection.js'
 import type { Context } from '../context.js'
 import { EXIT } from '../exit-codes.js'
-import { withCommonOptions, withDatabaseOptions, type DatabaseFlags } from '../options.js'
+import { withCommonOptions, withRedisOptions, type DatabaseFlags } from '../options.js'
 import type { Format, Output } from '../output.js'
 import { oneLine } from '../printable.js'
 
@@ -18,9 +18,9 @@ const STATES: readonly FindingState[] = ['problem', 'warning', 'skipped', 'ok']
 export function doctorCommand(context: Context): Command {
   const command = new Command('doctor').description('look for what is wrong with the database and the flow of messages')
     .addHelpText('after', '\nThe exit code is 0 without problems, warnings or not, 3 with one, 1 without a connection.')
-  return withDatabaseOptions(withCommonOptions(command)).action(async (flags: DatabaseFlags) => {
+  return withRedisOptions(withCommonOptions(command)).action(async (flags: DatabaseFlags) => {
     const output = context.output(flags)
-    const findings = (await withConnection(context.io, flags, (connection) =>
+    const findings = (await withAnyConnection(context.io, flags, (connection) =>
       diagnose(connection, context.io.now()))).map((finding) => masked(finding, output))
     const healthy = !findings.some(({ state }) => state === 'problem')
     if (output.json) output.document({ healthy, findings })
@@ -29,7 +29,9 @@ export function doctorCommand(context: Context): Command {
   })
 }
 
-async function diagnose({ store }: Connection, now: number): Promise<readonly Finding[]> {
+async function diagnose(connection: Connection | RedisConnection, now: number): Promise<readonly Finding[]> {
+  if ('redis' in connection) return connection.redis.diagnose()
+  const { store } = connection
   const findings = await store.diagnose?.() ?? []
   try {
     return [...findings, ...await diagnoseOutbox(store.outbox, now)]

@@ -1,10 +1,11 @@
 /** `waybill feed list`: the feeds of all tenants by key, a page at a time. */
 import { Command } from 'commander'
-import { withConnection } from '../connection.js'
+import { nameOfKey } from '../../core/scope.js'
 import type { Context } from '../context.js'
-import { feedDocument, feedStore, nameOfKey } from '../feed-view.js'
+import { feedDocument } from '../feed-view.js'
+import { withFeeds } from '../feeds.js'
 import { countText } from '../message-view.js'
-import { integer, withCommonOptions, withDatabaseOptions, type DatabaseFlags } from '../options.js'
+import { integer, withFeedOptions, type DatabaseFlags } from '../options.js'
 import { oneLine } from '../printable.js'
 import { tableLines, type Column } from '../table.js'
 
@@ -23,9 +24,9 @@ export function feedListCommand(context: Context): Command {
   const command = new Command('list').description('list feeds: how far each is, what it keeps, how many rows it has')
     .option('--limit <count>', 'at most this many, up to 1000', integer(1, 1_000), 50)
     .option('--after <key>', 'only those behind this one, for the next page', '')
-  return withDatabaseOptions(withCommonOptions(command)).action(async ({ limit, after, ...flags }: Flags) => {
+  return withFeedOptions(command).action(async ({ limit, after, ...flags }: Flags) => {
     const output = context.output(flags)
-    const feeds = await withConnection(context.io, flags, ({ store }) => feedStore(store).list({ limit, after }))
+    const feeds = await withFeeds(context.io, flags, (found) => found.store().list({ limit, after }))
     const next = feeds.length === limit ? feeds.at(-1)?.feed : undefined
     if (output.json) return output.document({ feeds: feeds.map(feedDocument), next: next ?? null })
     if (feeds.length === 0) return output.line('no feeds')

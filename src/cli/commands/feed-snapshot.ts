@@ -3,12 +3,12 @@ import { Command } from 'commander'
 import { rowDocument } from '../../feeds/http-json.js'
 import type { FeedRow } from '../../feeds/result.js'
 import type { FeedSnapshot } from '../../feeds/snapshot.js'
-import { withConnection } from '../connection.js'
 import type { Context } from '../context.js'
 import { EXIT } from '../exit-codes.js'
-import { findFeed, notFound, valueText } from '../feed-view.js'
+import { valueText } from '../feed-view.js'
+import { notFound, withFeeds } from '../feeds.js'
 import { countText } from '../message-view.js'
-import { withCommonOptions, withDatabaseOptions, type DatabaseFlags } from '../options.js'
+import { withFeedOptions, type DatabaseFlags } from '../options.js'
 import type { Output } from '../output.js'
 import { untilStopped } from '../stopping.js'
 import { tableLines, type Column } from '../table.js'
@@ -26,10 +26,10 @@ export function feedSnapshotCommand(context: Context): Command {
   const command = new Command('snapshot').description('print all rows of a feed, and the sequence they are of')
     .argument('<name>', 'the feed')
     .option('--scope <scope>', 'of this tenant')
-  return withDatabaseOptions(withCommonOptions(command)).action(async (name: string, flags: Flags) => {
+  return withFeedOptions(command).action(async (name: string, flags: Flags) => {
     const output = context.output(flags)
-    await withConnection(context.io, flags, (connection) => untilStopped(context.io, async (stopped) => {
-      const { feed } = await findFeed(connection, name, flags.scope)
+    await withFeeds(context.io, flags, (feeds) => untilStopped(context.io, async (stopped) => {
+      const { feed } = await feeds.find(name, flags.scope)
       const snapshot = await feed.snapshot()
       if (snapshot === undefined) throw notFound(name)
       const rows = await print(snapshot, output, stopped)

@@ -5,12 +5,12 @@ import type { FeedGap, FeedResults } from '../../feeds/feed-reader.js'
 import { resultDocument } from '../../feeds/http-json.js'
 import type { FeedState, Result } from '../../feeds/result.js'
 import { CliError } from '../cli-error.js'
-import { withConnection } from '../connection.js'
 import type { Context } from '../context.js'
 import { EXIT, type ExitCode } from '../exit-codes.js'
-import { findFeed, notFound, valueText, type FoundFeed } from '../feed-view.js'
+import { valueText } from '../feed-view.js'
+import { notFound, withFeeds, type FoundFeed } from '../feeds.js'
 import { timeText } from '../message-view.js'
-import { integer, sequence, withCommonOptions, withDatabaseOptions, type DatabaseFlags } from '../options.js'
+import { integer, sequence, withFeedOptions, type DatabaseFlags } from '../options.js'
 import type { Output } from '../output.js'
 import { untilStopped } from '../stopping.js'
 import { tableLines, type Column } from '../table.js'
@@ -40,10 +40,10 @@ export function feedTailCommand(context: Context): Command {
       integer(1, 1_000_000_000))
     .option('--follow', 'also what comes later, until SIGINT or SIGTERM')
     .option('--scope <scope>', 'of this tenant')
-  return withDatabaseOptions(withCommonOptions(command)).action(async (name: string, flags: Flags) => {
+  return withFeedOptions(command).action(async (name: string, flags: Flags) => {
     const output = context.output(flags)
-    context.exitWith(await withConnection(context.io, flags, async (connection) => {
-      const found = await findFeed(connection, name, flags.scope)
+    context.exitWith(await withFeeds(context.io, flags, async (feeds) => {
+      const found = await feeds.find(name, flags.scope)
       return untilStopped(context.io, (stopped) => tail(found, flags, output, stopped))
     }))
   })

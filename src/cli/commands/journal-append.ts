@@ -1,16 +1,15 @@
 /** `waybill journal append`: one event, in a transaction of its own. */
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { MAX_PAYLOAD_BYTES } from '../../core/limits.js'
 import type { Codec } from '../../core/codec.js'
 import type { JournalEventDraft } from '../../journal/event.js'
-import { CliError, usageError } from '../cli-error.js'
+import { usageError } from '../cli-error.js'
 import { withConnection } from '../connection.js'
 import type { Context } from '../context.js'
 import type { Io } from '../io.js'
 import { viewOf } from '../journal-view.js'
 import { sequence, several, withCommonOptions, withDatabaseOptions, type DatabaseFlags } from '../options.js'
+import { readPayload } from '../payload-file.js'
 import { oneLine } from '../printable.js'
 
 interface Flags extends DatabaseFlags {
@@ -74,12 +73,7 @@ async function payloadBytes(io: Io, { payload, file }: Flags): Promise<Uint8Arra
     if (bytes !== undefined) return bytes
     throw usageError(`stdin has more than ${MAX_PAYLOAD_BYTES} bytes`, 'keep the body elsewhere')
   }
-  try {
-    return await readFile(resolve(io.cwd, file))
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new CliError('NOT_FOUND', `the payload cannot be read: ${reason}`, { next: 'check --file', cause })
-  }
+  return readPayload(io, file, 'check --file')
 }
 
 /** JSON keeps its bytes, and with them numbers that a number does not hold; another codec encodes for itself. */

@@ -11,7 +11,7 @@ import { ageText, countText } from '../message-view.js'
 import { integer, withCommonOptions, withDatabaseOptions, type DatabaseFlags } from '../options.js'
 import type { Output } from '../output.js'
 import { oneLine } from '../printable.js'
-import { tableLines, type Column } from '../table.js'
+import { printTable, type Column } from '../table.js'
 
 interface Flags extends DatabaseFlags {
   readonly dead?: boolean
@@ -83,7 +83,7 @@ async function list({ publishers }: Connected, { limit, after }: Flags, output: 
   const next = found.length === limit ? found.at(-1)?.name : undefined
   if (output.json) return output.document({ publishers: found.map(publisherDocument), next: next ?? null })
   if (found.length === 0) return output.line('no publishers')
-  print(output, PUBLISHERS, found.map(rowOf))
+  printTable(output, PUBLISHERS, found.map(rowOf))
   if (next !== undefined) output.line(output.styled('dim', oneLine(`more: --after '${next}'`)))
 }
 
@@ -95,13 +95,13 @@ async function show(view: Connected, name: string, { limit }: Flags, output: Out
       ...publisherDocument(publisher), held: held.map((each) => heldDocument(each, (text) => output.masked(text))),
     })
   }
-  print(output, PUBLISHERS, [rowOf(publisher)])
+  printTable(output, PUBLISHERS, [rowOf(publisher)])
   output.line()
-  print(output, PARTS, publisher.parts.map(({ part, slots, owner, leaseMs, term }) =>
+  printTable(output, PARTS, publisher.parts.map(({ part, slots, owner, leaseMs, term }) =>
     [String(part), String(slotsIn(slots)), owner ?? '-', leaseMs > 0 ? ageText(leaseMs) : '-', String(term)]))
   if (held.length === 0) return
   output.line()
-  print(output, HELD, held.map((each) => [
+  printTable(output, HELD, held.map((each) => [
     each.stream, each.scope, String(each.from), String(each.to), String(each.attempts), ageText(each.retryInMs),
     output.masked(each.error),
   ]))
@@ -119,7 +119,7 @@ async function listDead(view: Connected, name: string, flags: Flags, output: Out
     return output.document({ deadLetters, next: next === undefined ? null : String(next) })
   }
   if (letters.length === 0) return output.line('no dead letters')
-  print(output, DEAD, letters.map(({ id, stream, sequence, type, attempts, diedAt, error }) => [
+  printTable(output, DEAD, letters.map(({ id, stream, sequence, type, attempts, diedAt, error }) => [
     id, stream, String(sequence), type, String(attempts), `${ageText(now - diedAt)} ago`, output.masked(error),
   ]))
   if (next !== undefined) output.line(output.styled('dim', `more: --after ${next}`))
@@ -135,10 +135,4 @@ async function forget({ publishers }: Connected, name: string, output: Output): 
 
 function rowOf({ name, follow, members, parts, heldStreams, deadLetters }: PublisherStatus): string[] {
   return [name, followText(follow), ...[members, parts.length, heldStreams, deadLetters].map(countText)]
-}
-
-function print(output: Output, columns: readonly Column[], rows: readonly (readonly string[])[]): void {
-  const [titles = '', ...lines] = tableLines(columns, rows, output.width)
-  output.line(output.styled('bold', titles))
-  for (const line of lines) output.line(line)
 }

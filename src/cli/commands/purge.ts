@@ -1,5 +1,6 @@
 /** `waybill purge`: removes what is old enough, in transactions of a bounded size, until there is no more. */
 import { Command } from 'commander'
+import type { RetentionAge } from '../../maintenance/chores.js'
 import type { PurgeResult } from '../../outbox/contract.js'
 import type { PurgeOptions } from '../../outbox/outbox.js'
 import { usageError } from '../cli-error.js'
@@ -7,15 +8,15 @@ import { withConnection, type Connected } from '../connection.js'
 import type { Context } from '../context.js'
 import { EXIT, type ExitCode } from '../exit-codes.js'
 import { countText } from '../message-view.js'
-import { age, integer, withCommonOptions, withDatabaseOptions, type DatabaseFlags } from '../options.js'
+import { integer, withCommonOptions, withDatabaseOptions, type DatabaseFlags } from '../options.js'
 import type { Output } from '../output.js'
 import { Progress } from '../progress.js'
+import {
+  agesOf, onlyAgesOf, printReport, reportDocument, withRetentionOptions, type RetentionFlags,
+} from '../retention-flags.js'
 import { untilStopped } from '../stopping.js'
 
-interface Flags extends DatabaseFlags {
-  readonly deliveredOlderThan?: number
-  readonly deadOlderThan?: number
-  readonly dedupeOlderThan?: number
+interface Flags extends DatabaseFlags, RetentionFlags {
   readonly limit?: number
   readonly scope?: string
   readonly dryRun?: boolean
@@ -27,31 +28,61 @@ const KINDS = ['delivered', 'deadLetters', 'dedupeKeys'] as const
 const NOTHING: PurgeResult = { delivered: 0, deadLetters: 0, dedupeKeys: 0 }
 
 export function purgeCommand(context: Context): Command {
-  const command = new Command('purge').description('remove old messages and dedupe keys, until there are no more')
-    .option('--delivered-older-than <age>', 'messages delivered at least this long ago: 12h, 7d', age)
-    .option('--dead-older-than <age>', 'messages that became dead letters at least this long ago', age)
-    .option('--dedupe-older-than <age>', 'dedupe keys whose message left at least this long ago', age)
+  const command = withRetentionOptions(
+    new Command('purge').description('remove what is old, of the kinds that are named, until there is no more'), false)
     .option('--limit <count>', `how many of each per transaction, up to ${MAX_LIMIT} (default: ${DEFAULT_LIMIT})`,
       integer(1, MAX_LIMIT))
-    .option('--scope <scope>', 'only this tenant')
-    .option('--dry-run', 'count what would go, and remove nothing')
+    .option('--scope <scope>', 'only this tenant: of messages and dedupe keys')
+    .option('--dry-run', 'count what would go, and remove nothing; of all kinds at their default ages if none is named')
   return withDatabaseOptions(withCommonOptions(command)).action(async (flags: Flags) => {
-    const { deliveredOlderThan, deadOlderThan, dedupeOlderThan, scope, dryRun = false } = flags
-    if ([deliveredOlderThan, deadOlderThan, dedupeOlderThan].every((each) => each === undefined)) {
-      throw usageError('nothing is named to be removed',
-        'pass --delivered-older-than, --dead-older-than or --dedupe-older-than')
-    }
     const output = context.output(flags)
+    const { scope, dryRun = false } = flags
+    const ages = agesOf(flags)
+    const kinds = Object.keys(ages)
+    if (kinds.length === 0 && !dryRun) {
+      throw usageError('nothing is named to be removed',
+        'pass --delivered-older-than, --dead-older-than, … or --dry-run')
+    }
+    const isOfMessages = kinds.length > 0 && kinds.every((kind) => (KINDS as readonly string[]).includes(kind))
+    if (!isOfMessages && scope !== undefined) {
+      throw usageError('--scope is for messages and dedupe keys', 'leave it out, or name only these')
+    }
+    if (!isOfMessages) {
+      return context.exitWith(await withConnection(context.io, flags, ({ waybill }) =>
+        untilStopped(context.io, (stopped) => purgeKinds(waybill, flags, { output, stopped }))))
+    }
     const options: PurgeOptions & { limit: number } = {
-      deliveredOlderThanMs: deliveredOlderThan, deadOlderThanMs: deadOlderThan, dedupeOlderThanMs: dedupeOlderThan,
+      deliveredOlderThanMs: ageOf(ages.delivered), deadOlderThanMs: ageOf(ages.deadLetters),
+      dedupeOlderThanMs: ageOf(ages.dedupeKeys), scope, dryRun,
       // A count cannot go on where the last one ended, so it is made at once.
-      limit: flags.limit ?? (dryRun ? MAX_LIMIT : DEFAULT_LIMIT), scope, dryRun,
+      limit: flags.limit ?? (dryRun ? MAX_LIMIT : DEFAULT_LIMIT),
     }
     context.exitWith(await withConnection(context.io, flags, ({ waybill }) => dryRun
       ? count(waybill, options, output)
       : untilStopped(context.io, (stopped) =>
           remove(waybill, options, { output, stopped, progress: new Progress(output, context.io.now) }))))
   })
+}
+
+function ageOf(age: RetentionAge | undefined): number | undefined {
+  return age === 'never' ? undefined : age
+}
+
+/** Whoever names kinds wants them removed now, also beside a maintenance that another process does. */
+async function purgeKinds(
+  waybill: Connected, flags: Flags, { output, stopped }: Pick<Way, 'output' | 'stopped'>,
+): Promise<ExitCode> {
+  const isNamed = Object.keys(agesOf(flags)).length > 0
+  const maintenance = waybill.maintenance({
+    olderThanMs: isNamed ? onlyAgesOf(flags) : {}, signal: stopped,
+    ...(flags.limit === undefined ? {} : { maxBatch: flags.limit }),
+  })
+  const report = await maintenance.runOnce({ dryRun: flags.dryRun, beside: true })
+  await maintenance.stop()
+  if (output.json) output.document(reportDocument(report, output))
+  else printReport(output, report)
+  if (report.state === 'stopped') return EXIT.interrupted
+  return report.kinds.some(({ error }) => error !== undefined) ? EXIT.failed : EXIT.ok
 }
 
 async function count(

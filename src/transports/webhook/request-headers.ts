@@ -34,7 +34,7 @@ export function envelopeHeaders(envelope: Envelope, custom: RequestHeaders): Req
   const headers: Record<string, string> = { 'user-agent': 'waybill' }
   for (const [name, value] of Object.entries(envelope.headers)) forward(headers, name.toLowerCase(), value)
   for (const [name, value] of Object.entries(custom)) headers[name.toLowerCase()] = value
-  const { contentType, type, attempt, payload } = envelope
+  const { contentType, type, attempt, payload, dedupeKey } = envelope
   return {
     ...headers,
     'content-type': contentType !== '' && PLAIN.test(contentType) ? contentType : 'application/octet-stream',
@@ -42,6 +42,7 @@ export function envelopeHeaders(envelope: Envelope, custom: RequestHeaders): Req
     'accept-encoding': 'identity',
     'waybill-type': encoded(type),
     'waybill-attempt': String(attempt),
+    ...dedupeKey !== undefined && { 'waybill-dedupe-key': encoded(dedupeKey) },
   }
 }
 

@@ -40,6 +40,8 @@ export interface VerifiedWebhook {
   readonly attempt?: number
   /** From `waybill-type`. Not covered by the signature: decide nothing of weight by it. */
   readonly type?: string
+  /** From `waybill-dedupe-key`. Not covered by the signature: dedupe by `id`, which is. */
+  readonly dedupeKey?: string
 }
 
 /**
@@ -64,9 +66,10 @@ export function verifyWebhook(options: VerifyWebhookOptions): VerifiedWebhook {
   if (!matches(verifiers, signatures, signedContent(id, timestamp, body))) throw invalid('no-match')
   const attempt = Number(valuesOf(headers, 'waybill-attempt')[0])
   const type = decoded(valuesOf(headers, 'waybill-type')[0])
+  const dedupeKey = decoded(valuesOf(headers, 'waybill-dedupe-key')[0])
   return {
     id, timestamp: sentAt, ...Number.isSafeInteger(attempt) && attempt > 0 && { attempt },
-    ...type !== undefined && { type },
+    ...type !== undefined && { type }, ...dedupeKey !== undefined && { dedupeKey },
   }
 }
 

@@ -15,7 +15,7 @@ import { signedContent } from './signing.js'
 const ID = /^[\x21-\x2b\x2d\x2f-\x7e]{1,255}$/
 
 /** A transport that is closed by its owner: the relay does not. */
-export type WebhookTransport = Required<Transport> & AsyncDisposable
+export type WebhookTransport = Required<Omit<Transport, 'deliverBatch'>> & AsyncDisposable
 
 /**
  * Delivers each message as a POST request with its payload as the body, signed after Standard Webhooks.
