@@ -170,7 +170,7 @@ function commandTests(open: () => Place): void {
 
   test('dead letters: seen, redriven, dead again, discarded', async () => {
     const dead = ids[3]!
-    expect(await json<Listed>('dead', 'list')).toMatchObject({ messages: [{ id: dead }], next: null })
+    expect(await json<Listed>('dead', 'list')).toMatchObject({ deadLetters: [{ id: dead }], next: null })
     expect(await json('show', dead)).toMatchObject({ failures: [{ attempt: 1, consumer: 'test', error: 'HTTP 422 from https://u:***@shop.example\nmore' }] })
     expect((await cli(['dead', 'show', dead])).stdout).toMatch(/Z {2}enqueued\n.*Z {2}attempt 1 failed {2}test {2}HTTP 422.*\n.*Z {2}became a dead letter\n/)
     expect(await cli(['dead', 'redrive', dead, ids[0]!])).toMatchObject({ code: 1, stdout: `${dead}  redriven\n${ids[0]}  not dead\n` })
@@ -181,7 +181,7 @@ function commandTests(open: () => Place): void {
     await outbox.settle(claim!.token, [{ id: dead, kind: 'dead', error: 'again' }])
     expect(await json<{ failures: object[] }>('show', dead)).toMatchObject({ failures: [{ attempt: 1 }, { error: 'again' }] })
     expect(await json('dead', 'discard', '--all', '--lane', 'default', '--target', 'other', '--yes'))
-      .toEqual({ discarded: 1, notDead: 0, interrupted: false })
+      .toEqual({ discarded: 1, notDead: 0, left: 0, interrupted: false })
     expect((await cli(['show', dead])).code).toBe(1)
   })
 

@@ -8,7 +8,7 @@ beforeEach(() => {
 afterEach(() => shop.remove())
 
 interface Listed {
-  readonly messages: readonly { readonly id: string; readonly diedAt: number; readonly lastError: string }[]
+  readonly deadLetters: readonly { readonly id: string; readonly diedAt: number; readonly error: string }[]
   readonly next: string | null
 }
 
@@ -18,27 +18,27 @@ describe('dead list', () => {
   test('none', async () => {
     await shop.enqueue({})
     expect(await shop.cli(['dead', 'list'])).toMatchObject({ code: 0, stdout: 'no dead letters\n' })
-    expect(await shop.json('dead', 'list')).toEqual({ messages: [], next: null })
+    expect(await shop.json('dead', 'list')).toEqual({ deadLetters: [], next: null })
   })
 
   test('filters, pages, and what it shows', async () => {
     const mail = await shop.enqueueDead({ key: 'o-7' }, ['HTTP 500', 'HTTP 422 from https://u:hunter2@shop.example'])
     const bulk = await shop.enqueueDead({ lane: 'bulk', target: 'billing', scope: 'tenant-7' })
     const ids = async (...argv: string[]): Promise<string[]> =>
-      (await shop.json<Listed>('dead', 'list', ...argv)).messages.map(({ id }) => id)
+      (await shop.json<Listed>('dead', 'list', ...argv)).deadLetters.map(({ id }) => id)
     expect(await ids()).toEqual([mail, bulk])
     expect(await ids('--lane', 'bulk')).toEqual([bulk])
     expect(await ids('--target', 'mailer')).toEqual([mail])
     expect(await ids('--key', 'o-7')).toEqual([mail])
     expect(await ids('--scope', 'tenant-7')).toEqual([bulk])
     const first = await shop.json<Listed>('dead', 'list', '--limit', '1')
-    expect(first).toMatchObject({ messages: [{ id: mail, lastError: 'HTTP 422 from https://u:***@shop.example' }], next: mail })
-    expect(first.messages[0]!.diedAt).toBeGreaterThan(0)
+    expect(first).toMatchObject({ deadLetters: [{ id: mail, source: 'outbox', error: 'HTTP 422 from https://u:***@shop.example' }], next: mail })
+    expect(first.deadLetters[0]!.diedAt).toBeGreaterThan(0)
     expect(await ids('--after', mail)).toEqual([bulk])
     const { stdout } = await shop.cli(['dead', 'list'])
-    expect(stdout).toMatch(/^ID +LANE\/TARGET +TYPE +KEY +TRIES +DIED +LAST ERROR\n/)
-    expect(stdout).toMatch(/default\/mailer +order\.placed +o-7 +2\/2 +\d+ m?s ago +HTTP 422 from https:\/\/u:\*\*\*@/)
-    expect((await shop.cli(['dead', 'list', '--limit', '1'])).stdout).toContain(`more: --after ${mail}`)
+    expect(stdout).toMatch(/^ID +SOURCE +OF +WHAT +TRIES +DIED +LAST ERROR\n/)
+    expect(stdout).toMatch(/outbox +default\/mailer +order\.placed o-7 +2 +\d+ m?s ago +HTTP 422 from https:\/\/u:\*\*\*@/)
+    expect((await shop.cli(['dead', 'list', '--limit', '1'])).stdout).toContain(`more: --after '${mail}'`)
     const narrow = await shop.cli(['dead', 'list'], { columns: 70, env: { NO_COLOR: '1' } })
     for (const line of narrow.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(70)
   })
@@ -107,7 +107,7 @@ describe.each([['redrive', 'redriven', 'pending'], ['discard', 'discarded', unde
     const mine = await shop.enqueueDead({ key: 'a' })
     const yes = action === 'discard' ? ['--yes'] : []
     const filters = ['--lane', 'default', '--target', 'mailer', '--key', 'a', '--scope', 'default']
-    expect(await shop.json('dead', action, '--all', ...filters, ...yes)).toEqual({ [done]: 1, notDead: 0, interrupted: false })
+    expect(await shop.json('dead', action, '--all', ...filters, ...yes)).toEqual({ [done]: 1, notDead: 0, left: 0, interrupted: false })
     expect(await status(mine)).toBe(after)
     for (const id of other) expect(await status(id)).toBe('dead_letter')
     expect(await shop.cli(['dead', action, '--all', '--lane', 'default', ...yes]))
@@ -119,8 +119,8 @@ describe.each([['redrive', 'redriven', 'pending'], ['discard', 'discarded', unde
     const argv = ['dead', action, '--all', '--lane', 'default', '--json', ...(action === 'discard' ? ['--yes'] : [])]
     const first = await shop.cli(argv, { onListen: (send) => queueMicrotask(() => send('SIGINT')) })
     expect({ code: first.code, answer: JSON.parse(first.stdout) as unknown })
-      .toEqual({ code: 130, answer: { [done]: 500, notDead: 0, interrupted: true } })
-    expect(await shop.cli(argv)).toMatchObject({ code: 0, stdout: `{"${done}":501,"notDead":0,"interrupted":false}\n`, stderr: '' })
+      .toEqual({ code: 130, answer: { [done]: 500, notDead: 0, left: 0, interrupted: true } })
+    expect(await shop.cli(argv)).toMatchObject({ code: 0, stdout: `{"${done}":501,"notDead":0,"left":0,"interrupted":false}\n`, stderr: '' })
   })
 
   test.each([
@@ -150,10 +150,74 @@ describe('waybill dead', () => {
   test('alone prints its help as an error; errors name the whole command', async () => {
     const { code, stderr } = await shop.cli(['dead'])
     expect(code).toBe(2)
-    for (const name of ['list', 'show', 'redrive', 'discard']) expect(stderr).toContain(name)
+    for (const name of ['list', 'show', 'redrive', 'discard', 'purge']) expect(stderr).toContain(name)
     const unknown = await shop.cli(['dead', 'redrive', 'x', '--bogus'])
     expect(unknown.code).toBe(2)
     expect(unknown.stderr).toContain('`waybill dead redrive --help`')
     expect((await shop.cli(['dead', 'list', '--help']))).toMatchObject({ code: 0, stderr: '' })
   })
+})
+
+describe('dead list --group', () => {
+  test('counts by what went wrong, without the secrets in it', async () => {
+    expect((await shop.cli(['dead', 'list', '--group'])).stdout).toBe('no dead letters\n')
+    await shop.enqueueDead({}, ['HTTP 500'])
+    const last = await shop.enqueueDead({}, ['HTTP 503'])
+    await shop.enqueueDead({ lane: 'bulk' }, ['HTTP 422 from https://u:hunter2@shop.example'])
+    expect(await shop.json('dead', 'list', '--group', '--lane', 'default')).toEqual({
+      groups: [{ error: 'HTTP <n>', count: 2, first: expect.any(Number) as number, last: expect.any(Number) as number, example: last }],
+      omitted: 0, scanned: 2, isPartial: false,
+    })
+    const { stdout } = await shop.cli(['dead', 'list', '--group', '--limit', '1'])
+    expect(stdout).toMatch(/^COUNT +FIRST +LAST +EXAMPLE +ERROR\n +2 +\d+ m?s ago +\d+ m?s ago +\S+ +HTTP <n> *\nand 1 other errors\n$/)
+    expect((await shop.cli(['dead', 'list', '--group'])).stdout).not.toContain('hunter2')
+    expect(await shop.cli(['dead', 'list', '--group', '--after', 'k'])).toMatchObject({ code: 2 })
+  })
+})
+
+describe('dead redrive --payload', () => {
+  test('redrives with other bytes; show has what there was, who did it and why', async () => {
+    shop.setNow(1_000)
+    const id = await shop.enqueueDead({}, ['HTTP 422'])
+    const before = (await shop.waybill.outbox.get(id))?.payload
+    shop.setNow(2_000)
+    const edit = ['--payload', '{"orderId": "o-8"}', '--note', 'typo, #12', '--by', 'ada']
+    expect(await shop.cli(['dead', 'redrive', id, ...edit])).toMatchObject({ code: 0, stdout: `${id}  redriven\n` })
+    expect(Buffer.from((await shop.waybill.outbox.get(id))?.payload ?? []).toString()).toBe('{"orderId": "o-8"}')
+    expect(await shop.json('show', id)).toMatchObject({
+      payload: { orderId: 'o-8' },
+      edits: [{ editedAt: 2_000, by: 'ada', note: 'typo, #12', payload: JSON.parse(Buffer.from(before ?? []).toString()) as unknown }],
+    })
+    const { stdout } = await shop.cli(['show', id])
+    expect(stdout).toContain('1970-01-01T00:00:02.000Z  payload changed  ada  typo, #12\n1970-01-01T00:00:02.000Z  redriven\n')
+    expect(stdout).toMatch(/\nthe payload until 1970-01-01T00:00:02.000Z, application\/json\n\{/)
+  })
+
+  test.each([
+    ['two ids', ['x', 'y', '--payload', '1', '--note', 'n'], /one dead letter/],
+    ['no note', ['x', '--payload', '1'], /needs --note/],
+    ['a note alone', ['x', '--note', 'n'], /go with --payload/],
+    ['--all', ['--all', '--lane', 'a', '--payload', '1', '--note', 'n'], /one dead letter/],
+    ['--rate with ids', ['x', '--rate', '5'], /go with --all/],
+  ])('%s is wrong usage', async (_, argv, message) => {
+    expect(await shop.cli(['dead', 'redrive', ...argv]))
+      .toMatchObject({ code: 2, stderr: expect.stringMatching(message) as string })
+  })
+
+  test('of bytes that are not what the message says, or from no file, changes nothing', async () => {
+    const id = await shop.enqueueDead({})
+    const note = ['--note', 'n']
+    expect(await shop.cli(['dead', 'redrive', id, '--payload', '{', ...note]))
+      .toMatchObject({ stderr: expect.stringContaining('payload is not application/json') as string })
+    expect(await shop.cli(['dead', 'redrive', id, '--payload', '@no-such-file', ...note]))
+      .toMatchObject({ code: 1, stderr: expect.stringContaining('the payload cannot be read') as string })
+    expect(await status(id)).toBe('dead_letter')
+  })
+})
+
+test('dead redrive --all --rate', async () => {
+  const ids = [await shop.enqueueDead({}), await shop.enqueueDead({})]
+  expect(await shop.cli(['dead', 'redrive', '--all', '--lane', 'default', '--rate', '100000']))
+    .toMatchObject({ code: 0, stdout: '2 redriven\n' })
+  for (const id of ids) expect(await status(id)).toBe('pending')
 })

@@ -212,10 +212,19 @@ describe.skipIf(postgresUrl === null)('doctor on PostgreSQL', () => {
       await sql('grant usage on schema waybill to poor')
       await sql('grant select on all tables in schema waybill to poor')
       const second = await doctor(url)
-      expect(second.of('privileges')!.found).toMatch(/^poor lacks (?:delete|insert) on (?:outbox|journal)_\w+, .* more$/)
+      expect(second.of('privileges')!.found).toMatch(/^poor lacks (?:delete|insert) on \w+, .* more$/)
       expect(second.of('open_transactions')).toMatchObject({ state: 'skipped', found: expect.stringContaining('pg_read_all_stats') as string })
       await sql('grant insert, update, delete on all tables in schema waybill to poor')
       expect((await doctor(url)).of('privileges')).toMatchObject({ state: 'ok' })
+      for (const [right, table] of [
+        ['delete', 'inbox'], ['insert', 'feed_result'], ['update', 'feed_checkpoint'], ['update', 'dlq_entry'],
+      ] as const) {
+        await sql(`revoke ${right} on waybill.${table} from poor`)
+        expect((await doctor(url)).of('privileges')).toMatchObject({
+          state: 'problem', found: `poor lacks ${right} on ${table}`,
+        })
+        await sql(`grant ${right} on waybill.${table} to poor`)
+      }
       await sql('revoke execute on function waybill.outbox_extend from public')
       expect((await doctor(url)).of('privileges')).toMatchObject({ state: 'problem', found: 'poor lacks execute on outbox_extend' })
       await sql('grant execute on function waybill.outbox_extend to public')

@@ -14,6 +14,7 @@ declare global {
 export interface MemoryShop {
   readonly path: string
   readonly waybill: ReturnType<typeof createWaybill>
+  readonly store: Store
   cli(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   json<T>(...argv: string[]): Promise<T>
   enqueue(draft: Partial<OutboxMessageDraft>): Promise<string>
@@ -39,7 +40,7 @@ export function openMemoryShop(change: (store: Store) => Partial<Store> = () => 
   const cli = (argv: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     runCli(argv, { cwd: folder.path, ...options })
   return {
-    path: folder.path, waybill, cli, enqueue,
+    path: folder.path, waybill, store, cli, enqueue,
     json: async <T>(...argv: string[]) => JSON.parse((await cli([...argv, '--json'])).stdout) as T,
     async enqueueDead(draft, errors = ['HTTP 500', 'HTTP 422']) {
       const id = await enqueue({ maxAttempts: errors.length, ...draft })

@@ -1,5 +1,5 @@
 /** The program as processes: signals, children, exit codes. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -188,6 +188,22 @@ test('a configuration in TypeScript', async () => {
   const { code, stdout, stderr } = await start('migrate').ended
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toMatch(/^migrated sqlite:.*shop\.db\n$/)
+})
+
+test.each([
+  ['redis', 'redis://localhost:1', ['feed', 'list'], 'redis'],
+  ['postgres', 'postgres://localhost:1/x', ['list'], 'pg'],
+])('without the package for it, %s is DRIVER_MISSING with what to install', async (store, url, argv, name) => {
+  // A place from where nothing is found but what the package itself depends on.
+  cpSync(program.package, folder.path, { recursive: true })
+  mkdirSync(join(folder.path, 'node_modules'))
+  symlinkSync(join(import.meta.dirname, '../../node_modules/commander'), join(folder.path, 'node_modules', 'commander'))
+  const cli = program.startNode([join(folder.path, 'dist/cli/main.js'), ...argv, '--url', url], folder.path)
+  const { code, stderr } = await cli.ended
+  expect([code, stderr]).toEqual([1, `waybill: ${store}({ url }) needs the ${name} package: npm install ${name}\n  next: install it and run this again\n`])
+  writeFileSync(join(folder.path, 'own.mjs'), `import { ${store} } from './dist/${store}.js'
+try { ${store}({ url: '${url}' }) } catch ({ code, retryable, cause }) { console.log(code, retryable, cause.code) }`)
+  expect(await program.startNode(['own.mjs'], folder.path).ended).toMatchObject({ code: 0, stdout: 'DRIVER_MISSING false MODULE_NOT_FOUND\n' })
 })
 
 test('a reader that goes away ends the program quietly', async () => {

@@ -61,7 +61,7 @@ describe('waybill relay', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^started: 1 relay on sqlite:.*shop\.db \(.*waybill\.config\.mjs\)\n/)
     expect(stdout).toMatch(/ {2}delivered {6}orders\/mailer {2}\S+ {2}attempt 1 {2}\d+ ms\n/)
-    expect(stdout).toMatch(/ {2}requeued {7}orders\/mailer {2}\S+ {2}attempt 1 {2}Error: not yet.* again in \d+ ms\n/)
+    expect(stdout).toMatch(/ {2}requeued {7}orders\/mailer {2}\S+ {2}attempt 1 {2}\d+ ms {2}Error: not yet.* again in \d+ ms\n/)
     expect(stdout).toMatch(/ {2}dead_lettered {2}orders\/mailer .*WaybillError: no\n/)
     expect(stdout).toContain('https://u:***@shop.example')
     expect(stdout).toMatch(/stopping: SIGTERM: [^\n]+\nstopped: \d+ finished, \d+ given back, 0 abandoned\n$/)

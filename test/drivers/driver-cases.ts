@@ -1,4 +1,4 @@
-/** What enqueue promises inside a caller's transaction, the same through every client and ORM. */
+/** What enqueue and the inbox promise inside a caller's transaction, the same through every client and ORM. */
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Driver, SqlExecutor } from '../../src/core/sql.js'
@@ -208,6 +208,43 @@ function cases<Handle>(open: () => Promise<DriverRig<Handle>>, using: boolean): 
     const { id } = await rig.transaction((tx) => waybill.scoped('tenant-7').outbox.enqueue(tx, draft()))
     expect(await waybill.outbox.get(id)).toMatchObject({ scope: 'tenant-7' })
     expect(await waybill.scoped('tenant-8').outbox.get(id)).toBeUndefined()
+  })
+
+  test('the inbox does a message once, with the caller\'s row, whatever is redelivered', async () => {
+    const apply = (tx: Handle, id: string): Promise<unknown> => rig.run(tx, `insert into ${orders} values ('${id}')`)
+    const ids = ['o-1', HOSTILE, ...TEXTS.map((text) => `.${text}`)]
+    for (const isFirst of [true, false]) {
+      for (const onConcurrent of ['wait', 'skip'] as const) {
+        const { processed } = await rig.transaction((tx) => waybill.inbox.process(
+          tx, HOSTILE, `${onConcurrent} o-7`, () => apply(tx, 'o-7'), { onConcurrent }))
+        expect(processed).toBe(isFirst)
+      }
+      const many = await rig.transaction((tx) => waybill.inbox.processMany(
+        tx, HOSTILE, ids.map((id) => ({ id })), () => apply(tx, 'many')))
+      expect([many.processed.length, many.skipped.length]).toEqual(isFirst ? [ids.length, 0] : [0, ids.length])
+    }
+    expect(await ordered()).toBe(3)
+    for (const id of ids) expect(await waybill.inbox.wasProcessed(HOSTILE, id)).toBe(true)
+  })
+
+  test('what the inbox recorded goes with its transaction, its savepoint, and the failure of its effect', async () => {
+    const reason = new Error('the effect failed')
+    const { inbox } = waybill.scoped('rolled back')
+    await expect(rig.transaction((tx) => inbox.process(tx, 'c', 'm-1', () => { throw reason }))).rejects.toBe(reason)
+    const done = await rig.transaction(async (tx) => {
+      await rig.undone(tx, (inner) => inbox.process(inner, 'c', 'm-1', () => undefined))
+      await inbox.process(tx, 'c', 'm-2', () => { throw reason }).catch(() => undefined)
+      return [
+        (await inbox.process(tx, 'c', 'm-1', () => undefined)).processed,
+        (await inbox.process(tx, 'c', 'm-1', () => undefined)).processed,
+      ]
+    })
+    expect(done).toEqual([true, false])
+    expect([await inbox.wasProcessed('c', 'm-1'), await inbox.wasProcessed('c', 'm-2')]).toEqual([true, false])
+    for (const [kind, handle] of Object.entries(rig.refused)) {
+      await expect(inbox.process(await handle(rig), 'c', 'm-3', () => undefined), kind)
+        .rejects.toMatchObject({ code: 'NOT_IN_TRANSACTION' })
+    }
   })
 
   test('a handle that is in no transaction is refused, and nothing is written', async () => {

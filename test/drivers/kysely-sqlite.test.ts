@@ -45,6 +45,11 @@ describe('Kysely over SQLite', () => {
     await expect(db.transaction().execute((trx) =>
       waybill.outbox.enqueue(trx, { type: 'order.placed', payload: { id: 'other' }, key: 'o-1', dedupeKey: 'o-1' })))
       .rejects.toMatchObject({ code: 'CONFLICT' })
+    for (const isFirst of [true, false]) {
+      const { processed } = await db.transaction().execute((trx) => (
+        waybill.inbox.process(trx, 'billing', `it's`, () => undefined)))
+      expect(processed).toBe(isFirst)
+    }
     const messages = await waybill.outbox.list()
     expect(messages.map(({ key, dedupeKey }) => [key, dedupeKey])).toEqual([['o-1', 'o-1']])
     const { rows } = await db.executeQuery(CompiledQuery.raw('select id from orders'))

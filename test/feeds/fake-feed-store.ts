@@ -21,8 +21,14 @@ export interface FakeFeedStore extends FeedStore<undefined> {
   rewind(feed: string, sequence: bigint): void
 }
 
-/** `rowsOfPage` overrides the page size that callers ask for. */
-export function fakeFeedStore({ rowsOfPage = 1_000 }: { rowsOfPage?: number } = {}): FakeFeedStore {
+export interface FakeFeedOptions {
+  /** Overrides the page size that callers ask for. */
+  readonly rowsOfPage?: number
+  /** `corrected`: the log is read behind each page of rows. */
+  readonly snapshots?: 'exact' | 'corrected'
+}
+
+export function fakeFeedStore({ rowsOfPage = 1_000, snapshots = 'exact' }: FakeFeedOptions = {}): FakeFeedStore {
   const feeds = new Map<string, Stored>()
   let openSnapshots = 0
   let pageReads = 0
@@ -31,7 +37,7 @@ export function fakeFeedStore({ rowsOfPage = 1_000 }: { rowsOfPage?: number } = 
     [...log].filter(([sequence]) => sequence > after).slice(0, limit).map(([sequence, data]) => ({ sequence, data }))
   const unused = (): never => { throw new Error('not of this fake') }
   const store: FakeFeedStore = {
-    capabilities: { transactions: false, concurrentTransactions: false, snapshots: 'exact', shared: false, durable: false },
+    capabilities: { transactions: false, concurrentTransactions: false, snapshots, shared: false, durable: false },
     log: { append: unused, readFrom: unused, readLatestSequence: unused, clear: unused, trimToCapacity: unused },
     live: { applyMutations: unused, readSnapshot: unused, clear: unused, rowCount: unused },
     failure: undefined,

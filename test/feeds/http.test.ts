@@ -6,7 +6,7 @@ import type { FeedHandler } from '../../src/feeds/http-handler.js'
 import { SoloFeed } from '../../src/feeds/solo-feed.js'
 import { WakeHub } from '../../src/runner/wake.js'
 import { EventReader, RowKeeper } from './event-reader.js'
-import { fakeFeedStore, type FakeFeedStore } from './fake-feed-store.js'
+import { fakeFeedStore, type FakeFeedOptions, type FakeFeedStore } from './fake-feed-store.js'
 
 interface Order { readonly id: string; readonly total: number; readonly secret?: string }
 
@@ -26,8 +26,8 @@ interface Stand {
 }
 
 /** With `isWoken: false` only polls find what is new. */
-function stand({ capacity = 1_000, isWoken = true, rowsOfPage }: { capacity?: number; isWoken?: boolean; rowsOfPage?: number } = {}): Stand {
-  const store = fakeFeedStore(rowsOfPage === undefined ? {} : { rowsOfPage })
+function stand({ capacity = 1_000, isWoken = true, ...fake }: FakeFeedOptions & { capacity?: number; isWoken?: boolean } = {}): Stand {
+  const store = fakeFeedStore(fake)
   const hub = new WakeHub()
   const errors: unknown[] = []
   const feed = new SoloFeed({
@@ -115,6 +115,33 @@ test('evicted, another incarnation, a restored database, a deleted feed: the rea
   await feed.delete()
   await feed.bootstrap([{ value: { id: 'h', total: 1 } }])
   expect((await live.until('snapshot-end')).at(0)?.name).toBe('reset')
+})
+
+test('a snapshot that the log does not keep up with: the reason, then all rows; given up after some, and JSON lines cut off', async () => {
+  const { feed, store, serve, follow, get, errors } = stand({ capacity: 2, rowsOfPage: 10, snapshots: 'corrected' })
+  await feed.commit(Array.from({ length: 15 }, (_, index) => add(`o-${index}`)))
+  let overruns = 1
+  store.beforePage = async () => {
+    for (let n = 0; overruns > 0 && n < 3; n += 1) await feed.commit([add('o-0', n)])
+    overruns -= 1
+  }
+  const handler = serve()
+  const reader = await follow(handler)
+  const events = await reader.until('snapshot-end')
+  expect(events.map(({ name }) => name)).toEqual(['snapshot-begin', 'reset', 'snapshot-begin', 'snapshot-rows', 'snapshot-end'])
+  expect(events[1]).toEqual({ name: 'reset', lastEventId: '', document: { reason: 'overrun', lost: null } })
+  const keeper = new RowKeeper()
+  for (const event of events) keeper.apply(event)
+  expect([keeper.rows.size, (events[4]?.document as { sequence: string }).sequence]).toEqual([15, '4'])
+  overruns = Infinity
+  const givenUp = await follow(handler)
+  const names: string[] = []
+  await expect((async () => {
+    for (;;) names.push((await givenUp.next())!.name)
+  })()).rejects.toMatchObject({ code: 'FEED_OVERRUN', retryable: true })
+  expect(names.filter((name) => name === 'reset')).toHaveLength(2)
+  await expect((await get(handler)).text()).rejects.toMatchObject({ code: 'FEED_OVERRUN' })
+  expect(errors).toHaveLength(2)
 })
 
 test('a feed that is not there: streams wait for it, the others are answered 404', async () => {

@@ -14,6 +14,7 @@ const HOSTILE = `";'--$body$ \\ é{schema}`
 describe.skipIf(postgresUrl === null)('PostgreSQL [skipped without a server]', () => {
   for (const [name, open] of [
     ['postgres (pg)', openPostgresFeeds({ client: 'pg' })],
+    ['postgres (pg), serializable by default', openPostgresFeeds({ client: 'pg', isolation: 'serializable' })],
     ['postgres (postgres.js), hostile schema name', openPostgresFeeds({ client: 'postgres', suffix: HOSTILE })],
   ] as const) {
     describe(name, () => {

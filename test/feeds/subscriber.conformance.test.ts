@@ -2,11 +2,12 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { redis } from '../../src/redis.js'
 import { subscriberSuite } from '../../src/testkit/index.js'
+import { histories } from '../support/histories.js'
 import { redisMissing, RedisServer } from '../support/redis-server.js'
 import { onEveryStore } from '../support/whole-stores.js'
 
 onEveryStore((open) => subscriberSuite({
-  test,
+  test, histories,
   open: async () => {
     const { store, close } = await open()
     return { feeds: store.feeds!, checkpoints: store.checkpoints!, close }
@@ -22,7 +23,7 @@ describe.skipIf(missing !== undefined)('Redis [skipped without a server]', () =>
   beforeAll(async () => { server = await RedisServer.create() })
   afterAll(() => server?.[Symbol.asyncDispose]())
   describe('redis', () => subscriberSuite({
-    test,
+    test, histories,
     open: async () => {
       const store = redis({ url: server.url, prefix: `suite-${stores += 1}:` })
       const { feeds, checkpoints } = store

@@ -1,17 +1,16 @@
 /** What a publisher's source gives of a stream of which something was not delivered, when pages of several parts wait. */
 import { beforeEach, expect, test } from 'vitest'
-import { jsonCodec } from '../../src/core/codec.js'
 import { monotonicMs } from '../../src/core/environment.js'
 import { DEFAULT_SCOPE } from '../../src/core/scope.js'
 import type { JournalStore } from '../../src/journal/contract.js'
-import { Journal } from '../../src/journal/journal.js'
 import type { ProgressStore } from '../../src/journal/progress.js'
 import type { PublisherBatch } from '../../src/journal/publisher-batch.js'
 import { publisherSettings } from '../../src/journal/publisher-options.js'
-import { PublisherSource } from '../../src/journal/publisher-source.js'
+import type { PublisherSource } from '../../src/journal/publisher-source.js'
 import { slotOf } from '../../src/journal/slots.js'
 import { memory } from '../../src/memory.js'
 import type { Outcome } from '../../src/runner/source.js'
+import { appendTo, namesOf, pullSome, sourceOf } from '../support/publisher-sources.js'
 
 const NAME = 'mails'
 const LOWER_HALF = (1n << 32n) - 1n
@@ -29,35 +28,22 @@ let source: PublisherSource
 beforeEach(async () => {
   const store = memory()
   const [journal, progress] = [store.journal as JournalStore, store.progress as ProgressStore]
-  const events = new Journal<unknown>(journal, (tx) => tx, { codec: jsonCodec })
-  const append = (stream: string, count: number): Promise<unknown> => events.appendAlone(
-    Array.from({ length: count }, () => ({ stream, type: 'thing.happened', payload: {} })))
   const settings = publisherSettings({ name: NAME, leaseMs: LEASE_MS, consumer: 'x' }, undefined)
   const take = { publisher: NAME, owner: 'x', leaseMs: LEASE_MS, follow: settings.follow.text, start: undefined }
   const { parts: [whole] } = await progress.take(take)
   await progress.give({ publisher: NAME, part: whole?.part ?? 0, term: whole?.term ?? 0n, slots: LOWER_HALF })
   const { parts } = await progress.take(take)
   expect(parts).toHaveLength(2)
-  await append('before', 1)
+  await appendTo(journal, ['before'])
   const [{ part, term } = { part: 0, term: 0n }] = parts
   const cursor = await journal.head({ tags: undefined, streams: undefined, scope: undefined })
   await progress.save({ publisher: NAME, parts: [{ part, term, cursor, held: [], freed: [], dead: [] }] })
-  await append(streamIn('lower'), 6)
-  await append(streamIn('upper'), 6)
-  source = new PublisherSource({
-    journal, progress, offsets: undefined, settings, scope: undefined, now: monotonicMs,
-    onFatal: (error) => {
-      throw error
-    },
-  })
+  for (const half of ['lower', 'upper'] as const) await appendTo(journal, Array<string>(6).fill(streamIn(half)))
+  source = sourceOf('x', { journal, progress, now: monotonicMs, name: NAME, leaseMs: LEASE_MS })
   await source.begin()
 })
 
-async function pull(): Promise<PublisherBatch> {
-  const batch = await source.pull(PAGE, new AbortController().signal)
-  if (batch === null) throw new Error('nothing was given')
-  return batch
-}
+const pull = (): Promise<PublisherBatch> => pullSome(source, PAGE)
 
 /** The first page of each part is given, and the second of one: the other's waits. Answers the first of that other. */
 async function firstOfWaiting(): Promise<PublisherBatch> {
@@ -65,8 +51,6 @@ async function firstOfWaiting(): Promise<PublisherBatch> {
   expect(first.part).not.toBe(second.part)
   return third.part === first.part ? second : first
 }
-
-const namesOf = ({ items }: PublisherBatch): string[] => items.map(({ event }) => `${event.stream}:${event.sequence}`)
 
 async function settleAll(batch: PublisherBatch, kind: 'retry' | 'release'): Promise<string> {
   const outcomes = batch.items.map(({ id }, index): Outcome => (

@@ -1,6 +1,6 @@
 /** `waybill.journal.prune`: who holds events back, what they lose by force, and what goes. */
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createWaybill, type Journal, type PruneReport, type Store } from '../../src/index.js'
+import { createWaybill, permanentError, type Journal, type PruneReport, type Store } from '../../src/index.js'
 import { ALL_SLOTS } from '../../src/journal/progress.js'
 import { memory } from '../../src/memory.js'
 import { postgres } from '../../src/postgres.js'
@@ -12,6 +12,12 @@ import { dropSchema, freshSchema, postgresUrl } from '../support/postgres-outbox
 const DAY_MS = 86_400_000
 const ALL = { tags: undefined, streams: undefined, scope: undefined }
 const NOW = { olderThanMs: 0 }
+
+type Shop = ReturnType<typeof opened>
+
+function opened(store: Store) {
+  return createWaybill({ store })
+}
 
 async function fill(journal: Journal<unknown>, count: number, stream = 'order-7'): Promise<bigint> {
   const { events } = await journal.appendAlone(Array.from({ length: count }, (_, n) => (
@@ -29,11 +35,35 @@ async function cursorAfter(journal: Journal<unknown>, limit: number): Promise<st
   }
 }
 
+/** A publisher that has passed everything and has given up the second of `order-7`; its dead letter's number. */
+async function withDeadLetter(waybill: Shop): Promise<bigint> {
+  await fill(waybill.journal, 3)
+  await fill(waybill.journal, 2, 'order-9')
+  await publish(waybill, ({ stream, sequence }) => {
+    if (stream === 'order-7' && sequence === 2n) throw permanentError('no')
+  })
+  await passAll(waybill)
+  const [letter] = await waybill.publishers.deadLetters('mailer')
+  return letter?.number ?? 0n
+}
+
+async function publish(
+  waybill: Shop, tell: (event: { readonly stream: string; readonly sequence: bigint }) => void,
+): Promise<void> {
+  const publisher = waybill.publisher({ name: 'mailer', onFailure: 'dead_letter', publish: tell })
+  await publisher.drain()
+  await publisher.stop()
+}
+
+async function passAll({ journal, publishers }: Shop): Promise<void> {
+  await publishers.rebase('mailer', { to: { cursor: await cursorAfter(journal, 100) } })
+}
+
 function cases(open: (now: () => number) => Store): void {
   const start = async () => {
     const clock = new TestClock()
     const store = open(clock.now)
-    const waybill = createWaybill({ store })
+    const waybill = opened(store)
     onTestFinished(() => waybill.close())
     await waybill.migrate()
     const follow = async (publisher: string, cursor: string | undefined): Promise<void> => {
@@ -81,6 +111,44 @@ function cases(open: (now: () => number) => Store): void {
     expect(lost).toEqual([{ publisher: 'mailer', events: 4, hasMore: false }])
     await store.progress?.rewind({ publisher: 'mailer', ...name, slot: 0, from: 7n, to: 6n })
     expect(await journal.prune(NOW)).toMatchObject({ removed: 5, upTo: last, heldBackBy: [] })
+  })
+
+  test('a dead letter holds back its event, also once it is redriven, until it is published or discarded', async () => {
+    const { journal, waybill } = await start()
+    const number = await withDeadLetter(waybill)
+    expect(await journal.prune(NOW)).toMatchObject({ removed: 1, heldBackBy: ['mailer'] })
+    const { lost } = await journal.prune({ ...NOW, force: true, dryRun: true })
+    expect(lost).toEqual([{ publisher: 'mailer', events: 1, hasMore: false }])
+    expect(await waybill.publishers.redrive('mailer', [number])).toEqual(['redriven'])
+    expect(await journal.prune(NOW)).toMatchObject({ removed: 0, heldBackBy: ['mailer'] })
+    const seen: bigint[] = []
+    await publish(waybill, ({ sequence }) => {
+      seen.push(sequence)
+      throw permanentError('not again')
+    })
+    expect(seen).toEqual([2n])
+    expect(await journal.prune(NOW)).toMatchObject({ removed: 0, heldBackBy: ['mailer'] })
+    const [again] = await waybill.publishers.deadLetters('mailer')
+    await waybill.publishers.discard('mailer', [again?.number ?? 0n])
+    expect(await journal.prune(NOW)).toMatchObject({ removed: 4, heldBackBy: [] })
+  })
+
+  test.each(['holds', 'deadLetters', 'look'] as const)('what is redriven when %s are asked for stays', async (method) => {
+    const { journal, store, waybill } = await start()
+    const number = await withDeadLetter(waybill)
+    const progress = store.progress!
+    const ask = progress[method].bind(progress) as (request: never) => Promise<unknown>
+    const redriveOnce = async (request: never): Promise<unknown> => {
+      delete (progress as Partial<typeof progress>)[method]
+      const answer = await ask(request)
+      expect(await waybill.publishers.redrive('mailer', [number])).toEqual(['redriven'])
+      return answer
+    }
+    Object.assign(progress, { [method]: redriveOnce })
+    expect(await journal.prune(NOW)).toMatchObject({ removed: 1, heldBackBy: ['mailer'] })
+    const seen: bigint[] = []
+    await publish(waybill, ({ sequence }) => void seen.push(sequence))
+    expect(seen).toEqual([2n])
   })
 
   test.each(['table', 'journal'] as const)('an offset store in a %s holds back what it has not published', async (kind) => {

@@ -13,7 +13,8 @@ describe('handlers', () => {
   test('receive the whole message and its context', async () => {
     const fixture = new RelayFixture()
     const id = await fixture.enqueue({
-      type: 'order.placed', payload: { n: 1 }, key: 'k', headers: { h: 'v' }, scope: 'tenant', maxAttempts: 3,
+      type: 'order.placed', payload: { n: 1 }, key: 'k', dedupeKey: 'd', headers: { h: 'v' }, scope: 'tenant',
+      maxAttempts: 3,
     })
     let received: DeliveredMessage | undefined
     let claimToken = ''
@@ -30,7 +31,7 @@ describe('handlers', () => {
     await relay.runOnce()
     expect(received).toEqual({
       id, type: 'order.placed', payload: { n: 1 }, lane: 'default', target: 't', key: 'k',
-      headers: { h: 'v' },
+      dedupeKey: 'd', headers: { h: 'v' },
       scope: 'tenant', attempt: 1, maxAttempts: 3, createdAt: fixture.now, bytes: expect.any(Uint8Array),
       contentType: 'application/json',
     })
@@ -133,7 +134,7 @@ describe('event definitions', () => {
 describe('a transport', () => {
   test('receives the bytes as enqueued, with everything a receiver needs', async () => {
     const fixture = new RelayFixture()
-    const id = await fixture.enqueue({ payload: { n: 1 }, key: 'k', headers: { h: 'v' } })
+    const id = await fixture.enqueue({ payload: { n: 1 }, key: 'k', dedupeKey: 'd', headers: { h: 'v' } })
     const sent: Envelope[] = []
     const transport: Transport = {
       name: 'test',
@@ -145,7 +146,7 @@ describe('a transport', () => {
     const relay = fixture.relay({ target: 't', transport })
     expect(await relay.runOnce()).toMatchObject({ delivered: 1 })
     expect(sent).toEqual([{
-      id, scope: 'default', lane: 'default', target: 't', type: 'a', key: 'k', headers: { h: 'v' },
+      id, scope: 'default', lane: 'default', target: 't', type: 'a', key: 'k', dedupeKey: 'd', headers: { h: 'v' },
       payload: expect.any(Uint8Array), contentType: 'application/json', createdAt: fixture.now, attempt: 1,
       claimToken: expect.any(String),
     }])
@@ -165,7 +166,7 @@ describe('a relay of several targets', () => {
     const delivered = new Promise((resolve) => relay.on('delivered', resolve))
     const id = await fixture.enqueue({ target: 'quick' })
     fixture.wake.wake(outboxTopic('default', 'quick'))
-    expect(await delivered).toEqual({ id, attempt: 1, ms: expect.any(Number), target: 'quick' })
+    expect(await delivered).toEqual({ id, type: 'a', attempt: 1, ms: expect.any(Number), target: 'quick' })
     held.endAll()
     await relay.stop()
   })
@@ -261,7 +262,7 @@ describe('options', () => {
     expect(lines).toEqual([
       ['debug', 'claimed messages', { lane: 'default', target: 't', count: 1, suspect: false }],
       ['error', 'message became a dead letter',
-        { lane: 'default', target: 't', id, attempt: 1, error: 'Error: no' }],
+        { lane: 'default', target: 't', id, type: 'a', attempt: 1, ms: expect.any(Number), error: 'Error: no' }],
     ])
     await relay.stop()
   })

@@ -1,11 +1,13 @@
 /** Commits of one feed that meet in the database, in an order set by hand, and what snapshots leave behind. */
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { isWaybillError } from '../../src/core/errors.js'
 import { pgDriver } from '../../src/drivers/pg.js'
 import type { FeedStore, RowMutation } from '../../src/feeds/contract.js'
 import type { FeedState } from '../../src/feeds/result.js'
 import { postgres } from '../../src/postgres.js'
 import type { SqlExecutor } from '../../src/core/sql.js'
+import { createWaybill } from '../../src/waybill.js'
 import { dropSchema, freshSchema, postgresUrl } from '../support/postgres-schemas.js'
 
 const FEED = 'orders'
@@ -152,6 +154,51 @@ describe.skipIf(postgresUrl === null)('PostgreSQL [skipped without a server]', (
     expect(await waiting).toMatchObject({ code: 'TRANSACTION_ABORTED', retryable: true })
     await b.client.query('rollback')
     expect((await stored(database)).results).toEqual(['first'])
+  })
+
+  test.each(['repeatable read', 'serializable'])('%s by default: own transactions are not aborted, and callers can run '
+    + 'theirs again: dense, and each with what its transaction wrote itself', async (isolation) => {
+    const { schema, pool } = await opened()
+    await pool.query(`create table ${schema}.own (sequence bigint, worker int, seen bigint)`)
+    const options = `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`
+    const stricter = new pg.Pool({ connectionString: postgresUrl ?? '', max: 8, options })
+    onTestFinished(() => stricter.end())
+    const waybill = createWaybill({ store: postgres({ pool: stricter, schema }), driver: pgDriver() })
+    const feed = waybill.feed('strict', { key: ({ id }: { id: number }) => id })
+    await Promise.all(Array.from({ length: 40 }, (_, id) => feed.commitAlone([{ op: 'add', after: { id } }])))
+    expect(await feed.state()).toMatchObject({ sequence: 40n })
+
+    let aborted = 0
+    const commitOnce = async (worker: number): Promise<boolean> => {
+      const client = await stricter.connect()
+      try {
+        await client.query('begin')
+        const { rows: [{ seen }] } = await client.query(`select count(*) as seen from ${schema}.own`)
+        const { sequence } = await feed.commit(client, [{ op: 'update', after: { id: worker } }])
+        await client.query(`insert into ${schema}.own values ($1, $2, $3)`, [sequence, worker, seen])
+        await client.query('commit')
+        return true
+      } catch (error) {
+        expect((error as { code: string }).code).toMatch(/^(?:TRANSACTION_ABORTED|40001)$/)
+        if (isWaybillError(error)) expect(error.retryable).toBe(true)
+        await client.query('rollback')
+        aborted += 1
+        return false
+      } finally {
+        client.release()
+      }
+    }
+    await Promise.all([1, 2, 3, 4].map(async (worker) => {
+      for (let done = 0; done < 15;) if (await commitOnce(worker)) done += 1
+    }))
+    const { rows } = await pool.query<{ sequence: string; worker: number; seen: string }>(
+      `select * from ${schema}.own order by sequence`)
+    const after = await feed.after(40)
+    expect(aborted).toBeGreaterThan(0)
+    expect(rows.map(({ sequence }) => Number(sequence))).toEqual(Array.from({ length: 60 }, (_, n) => n + 41))
+    expect(rows.map(({ seen }) => Number(seen))).toEqual(rows.map((_, n) => n))
+    expect(after.kind === 'results' && after.results.map(({ changes: [change] }) => (change?.after as { id: number }).id))
+      .toEqual(rows.map(({ worker }) => worker))
   })
 
   test('a snapshot holds one connection until it is read, left or closed, and then none', async () => {

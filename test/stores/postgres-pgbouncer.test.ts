@@ -6,10 +6,12 @@ import type { SqlExecutor } from '../../src/core/sql.js'
 import { pgDriver } from '../../src/drivers/pg.js'
 import type { OutboxMessageDraft } from '../../src/outbox/message.js'
 import { postgres } from '../../src/postgres.js'
-import { outboxStoreSuite, type Isolation } from '../../src/testkit/index.js'
+import { feedStoreSuite, outboxStoreSuite, subscriberSuite, type Isolation } from '../../src/testkit/index.js'
 import { createWaybill } from '../../src/waybill.js'
 import { Pgbouncer, pgbouncerMissing } from '../support/pgbouncer.js'
+import { openPostgresFeeds } from '../support/postgres-feeds.js'
 import { dropSchema, freshSchema, openPostgres, postgresUrl } from '../support/postgres-outbox.js'
+import { lentSchema } from '../support/postgres-schemas.js'
 
 const missing = postgresUrl === null ? 'no PostgreSQL server' : pgbouncerMissing()
 if (missing !== undefined) console.warn(`Nothing is tested behind pgbouncer: ${missing}`)
@@ -58,6 +60,28 @@ describe.skipIf(missing !== undefined)('behind pgbouncer [skipped without it]', 
     },
   }))
 
+  describe('the suite of feeds', () => feedStoreSuite({
+    test, histories: 5, open: () => openPostgresFeeds({ client: 'pg', url: bouncer.url, prepare: false })(),
+  }))
+
+  describe('the suite of subscribers', () => subscriberSuite({
+    test,
+    async open() {
+      const { name, giveBack } = lentSchema()
+      const pool = new pg.Pool({ connectionString: bouncer.url, max: 10 })
+      const store = postgres({ pool, schema: name, prepare: false })
+      await store.migrate()
+      return {
+        feeds: store.feeds!, checkpoints: store.checkpoints!,
+        async close() {
+          await store.close()
+          await pool.end()
+          await giveBack()
+        },
+      }
+    },
+  }))
+
   describe('waybill.transaction, many at once on few server connections', () => {
     let schema: string
     let pool: pg.Pool
@@ -84,6 +108,25 @@ describe.skipIf(missing !== undefined)('behind pgbouncer [skipped without it]', 
         await waybill.outbox.enqueueMany(tx, draftsOf(n))
       })))
       expect((await waybill.outbox.stats())[0]).toMatchObject({ ready: 400 })
+    })
+
+    test('commits of one feed: dense, each with what its transaction wrote itself', async () => {
+      const waybill = createWaybill({ store: postgres({ pool, schema, prepare: false }) })
+      await waybill.migrate()
+      const feed = waybill.feed('orders', { capacity: 150 })
+      await Promise.all(Array.from({ length: 200 }, (_, n) => waybill.transaction(async (tx) => {
+        const { sequence } = await feed.commit(tx, [{ op: 'update', key: n % 10, after: n }])
+        await waybill.outbox.enqueue(tx, { type: 't', payload: { n, sequence: Number(sequence) } })
+      })))
+      const after = await feed.after(50)
+      const values = new Map((after.kind === 'results' ? after.results : [])
+        .map(({ sequence, changes: [change] }) => [Number(sequence), change?.after]))
+      expect([...values.keys()]).toEqual(Array.from({ length: 150 }, (_, n) => n + 51))
+      const messages = await waybill.outbox.list({ limit: 200 })
+      const sent = messages.map(({ payload }) => (
+        JSON.parse(Buffer.from(payload).toString()) as { n: number; sequence: number }))
+      expect(new Set(sent.map(({ sequence }) => sequence)).size).toBe(200)
+      for (const { n, sequence } of sent) if (sequence > 50) expect(values.get(sequence)).toBe(n)
     })
 
     test('postgres.js', async () => {

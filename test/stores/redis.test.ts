@@ -1,35 +1,16 @@
 /** What the suites do not see of the Redis stores: their keys, their client, and a server that goes and comes. */
-import { createClient, createCluster } from 'redis'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { redis } from '../../src/redis.js'
 import { RedisKeys } from '../../src/stores/redis/keys.js'
-import { redisMissing, RedisServer } from '../support/redis-server.js'
+import { clustered, connected, opened, started } from '../support/redis-fixtures.js'
+import { redisMissing } from '../support/redis-server.js'
 
 const HOSTILE = ['}{', '{}', '}', '{a}b', 'a{b}c', '%7B', '%', 'q1:state', 'é 日本', 'x'.repeat(255)] as const
-
-async function started(settings: readonly string[] = []): Promise<RedisServer> {
-  const server = await RedisServer.create(settings)
-  onTestFinished(() => server[Symbol.asyncDispose]())
-  return server
-}
-
-function opened(url: string): ReturnType<typeof redis> {
-  const store = redis({ url })
-  onTestFinished(() => store.close())
-  return store
-}
-
-/** A client beside the store's. */
-async function connected(url: string) {
-  const client = createClient({ url }).on('error', () => undefined)
-  onTestFinished(() => client.destroy())
-  return client.connect()
-}
 
 test('keys of one name have one tag, which no name ends; and no two names have a key in common', () => {
   const keys = new RedisKeys('waybill:')
   const tags = HOSTILE.map((name) => {
-    const own = [...Object.values(keys.feed(name)), ...Object.values(keys.subscriber(name))]
+    const own = [...Object.values(keys.feed(name)), ...Object.values(keys.subscriber(name)), ...keys.heap(name)]
     const found = new Set(own.map((key) => /^[^{]*\{([^}]*)\}/.exec(key)?.[1]))
     expect(found.size, name).toBe(1)
     return [...found][0]
@@ -98,15 +79,7 @@ describe.skipIf(redisMissing() !== undefined)('Redis [skipped without a server]'
   })
 
   test('by a cluster client, on a node in cluster mode, every call finds its keys on one slot', async () => {
-    const server = await started(['--cluster-enabled', 'yes'])
-    const node = await connected(server.url)
-    await node.sendCommand(['CLUSTER', 'ADDSLOTSRANGE', '0', '16383'])
-    await expect.poll(async () => String(await node.sendCommand(['CLUSTER', 'INFO'])), { timeout: 20_000 })
-      .toContain('cluster_state:ok')
-    const client = createCluster({ rootNodes: [{ url: server.url }] }).on('error', () => undefined)
-    await client.connect()
-    onTestFinished(() => client.destroy())
-    const store = redis({ client })
+    const store = redis({ client: await clustered() })
     for (const name of HOSTILE) {
       const feed = store.feed(name, { key: String, capacity: 2 })
       for (const after of ['a', 'b', 'c']) await feed.commit([{ op: 'add', after }])
@@ -119,9 +92,54 @@ describe.skipIf(redisMissing() !== undefined)('Redis [skipped without a server]'
       const save = { subscriber: name, term: taken?.term ?? 0n, checkpoints: [], dead }
       expect(await store.checkpoints.save(save)).toBe(true)
       expect((await store.checkpoints.deadLetters({ subscriber: name, after: 0n, limit: 9 })).length).toBe(1)
+      const heap = store.heap(name)
+      for (const id of ['a', 'a', 'b', name]) await heap.recordFailure(id, 'refused')
+      await heap.recordSuccess('b')
+      expect(await heap.drainExceeded(2)).toEqual([{ id: 'a', failures: 2, lastError: 'refused' }])
+      await heap.confirmDrained(['a'])
     }
+    expect(await store.heaps.purge({ heap: undefined, olderThanMs: 0, limit: 100, dryRun: false })).toBe(HOSTILE.length)
     expect((await store.checkpoints.list({ after: '', limit: 100 })).length).toBe(HOSTILE.length)
     expect(await store.feeds.list({ after: '', limit: 100 })).toEqual([])
+  })
+
+  test('what a heap has counted and drained survives a kill; one of a server that was emptied is found again', async () => {
+    const server = await started()
+    const client = await connected(server.url)
+    const store = opened(server.url)
+    const heap = store.heap('mailer', { drainLeaseMs: 86_400_000 })
+    for (const id of ['a', 'a', 'b']) await heap.recordFailure(id, 'refused')
+    expect(await heap.drainExceeded(2)).toHaveLength(1)
+    await server.kill()
+    await expect(heap.recordFailure('a')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true })
+    await server.start()
+    await expect.poll(() => heap.drainExceeded(1).catch(() => undefined))
+      .toEqual([{ id: 'b', failures: 1, lastError: 'refused' }])
+    await heap.recordFailure('a')
+    await heap.confirmDrained(['a'])
+    expect(await heap.drainExceeded(1)).toEqual([{ id: 'a', failures: 1, lastError: 'refused' }])
+    await expect.poll(() => client.flushAll().catch(() => undefined)).toBe('OK')
+    await heap.recordFailure('c')
+    const all = { heap: undefined, olderThanMs: 0, limit: 10, dryRun: false }
+    expect(await store.heaps.purge(all)).toBe(1)
+    expect(await client.keys('waybill:heap:*')).toEqual([])
+  })
+
+  test('a full memory counts and drains nothing, and takes what ends an entry', async () => {
+    const server = await started()
+    const heap = opened(server.url).heap('mailer')
+    for (const id of ['a', 'b', 'c']) await heap.recordFailure(id)
+    const [first] = await heap.drainExceeded(1).then((entries) => entries.filter(({ id }) => id === 'a'))
+    await heap.recordFailure('late')
+    const client = await connected(server.url)
+    await client.configSet('maxmemory', '1')
+    await expect(heap.recordFailure('a')).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    await expect(heap.drainExceeded(1)).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    await heap.confirmDrained([first!.id])
+    await heap.recordSuccess('b')
+    await client.configSet('maxmemory', '0')
+    expect(await heap.drainExceeded(1)).toEqual([{ id: 'late', failures: 1 }])
+    expect(await client.zRange('waybill:heap:{mailer}:failures', 0, -1)).toEqual(['c', 'late'])
   })
 
   test('a snapshot of many rows while they change ends as the feed is', async () => {

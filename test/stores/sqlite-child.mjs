@@ -44,6 +44,37 @@ const commands = {
     }
     return { ids }
   },
+  async drainUntilEmpty() {
+    const ids = []
+    for (;;) {
+      const claim = await store.claim({ ...queue, limit: 20, leaseMs: 60_000, consumer: name, scopes: undefined })
+      if (claim === null) {
+        const [{ ready, scheduled }] = await store.stats({})
+        if (ready + scheduled === 0) return { ids }
+        continue
+      }
+      const outcomes = claim.messages.map(({ id }) => (Math.random() < 0.3
+        ? { id, kind: 'retry', error: 'again', retryInMs: 1 } : { id, kind: 'ack' }))
+      const answers = await store.settle({ token: claim.token, outcomes, scope: undefined })
+      if (answers.includes('lost_claim')) throw new Error('lost a claim whose lease has not expired')
+      ids.push(...outcomes.filter((_, n) => answers[n] === 'delivered').map(({ id }) => id))
+    }
+  },
+  /** Names ids at random, claimed ones too, until as many are delivered or moved. */
+  async quarantine({ ids, rounds }) {
+    const moved = []
+    for (let round = 0; round < rounds; round += 1) {
+      const entries = Array.from({ length: 10 }, () => ({ id: ids[Math.floor(Math.random() * ids.length)], failures: 3, error: name }))
+      const answers = await store.quarantine({ entries, scope: undefined })
+      moved.push(...entries.filter((_, n) => answers[n] === 'dead_lettered').map(({ id }) => id))
+    }
+    return { ids: moved }
+  },
+  /** Killed in between, or after it. */
+  async quarantineAndDie({ ids }) {
+    await store.quarantine({ entries: ids.map((id) => ({ id, failures: 3, error: name })), scope: undefined })
+    process.kill(process.pid, 'SIGKILL')
+  },
   async claimAndHang({ leaseMs }) {
     const claim = await store.claim({ ...queue, limit: 3, leaseMs, consumer: name, scopes: undefined })
     return { ids: claim.messages.map(({ id }) => id), token: claim.token }

@@ -1,10 +1,7 @@
 /** Several processes on one file: nothing lost, nothing claimed twice, also when one is killed. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { scopeId } from '../../src/core/scope.js'
+import { Child } from '../support/child.js'
 import { idsOf, message, migratedStore, openHandle, put, take, testFile } from './sqlite-support.js'
 
 interface Report {
@@ -12,38 +9,13 @@ interface Report {
   readonly token?: string
 }
 
-class Child {
-  readonly process: ChildProcess
-  readonly #lines: AsyncIterator<string>
-
-  constructor(path: string, name: string) {
-    const script = fileURLToPath(new URL('sqlite-child.mjs', import.meta.url))
-    this.process = spawn(process.execPath, [script, path, name], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#lines = createInterface({ input: this.process.stdout! })[Symbol.asyncIterator]()
-    onTestFinished(() => this.kill())
-  }
-
-  async run(command: string, options: object = {}): Promise<Report> {
-    this.process.stdin!.write(`${JSON.stringify({ command, ...options })}\n`)
-    const line = await this.#lines.next()
-    const report = JSON.parse(String(line.value)) as Report & { error?: string }
-    if (report.error !== undefined) throw new Error(report.error)
-    return report
-  }
-
-  async kill(): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return
-    const exit = once(this.process, 'exit')
-    this.process.kill('SIGKILL')
-    await exit
-  }
-}
+const child = (path: string, name: string): Child<Report> => new Child('sqlite-child.mjs', path, name)
 
 test('four processes enqueue and drain one file: each message delivered once, by one of them', async () => {
   const path = testFile()
-  const children = ['a', 'b', 'c', 'd'].map((name) => new Child(path, name))
-  const [a, b, c, d] = children as [Child, Child, Child, Child]
-  await Promise.all(children.map((child) => child.run('migrate')))
+  const children = ['a', 'b', 'c', 'd'].map((name) => child(path, name))
+  const [a, b, c, d] = children as [Child<Report>, Child<Report>, Child<Report>, Child<Report>]
+  await Promise.all(children.map((each) => each.run('migrate')))
   const applied = openHandle(path).query('select version from waybill_migration order by version')
   expect(applied.map(({ version }) => version)).toEqual(applied.map((_, n) => BigInt(n + 1)))
   const work = [a.run('enqueue', { count: 1_500, batch: 15 }), b.run('enqueue', { count: 1_500, batch: 1 })]
@@ -54,15 +26,43 @@ test('four processes enqueue and drain one file: each message delivered once, by
   expect(delivered.toSorted()).toEqual(enqueued.toSorted())
 }, 120_000)
 
+test('two processes quarantine what two others claim and settle: each message is moved once, or delivered', async () => {
+  const path = testFile()
+  const children = ['a', 'b', 'c', 'd'].map((name) => child(path, name))
+  const [a, b, c, d] = children as [Child<Report>, Child<Report>, Child<Report>, Child<Report>]
+  await a.run('migrate')
+  const { ids } = await a.run('enqueue', { count: 1_500, batch: 15 })
+  const reapers = [a.run('quarantine', { ids, rounds: 100 }), b.run('quarantine', { ids, rounds: 100 })]
+  const workers = [c.run('drainUntilEmpty'), d.run('drainUntilEmpty')]
+  const moved = (await Promise.all(reapers)).flatMap((report) => report.ids)
+  const delivered = (await Promise.all(workers)).flatMap((report) => report.ids)
+  const rest = (await c.run('drainUntilEmpty')).ids
+  expect(moved.length).toBeGreaterThan(0)
+  expect([...moved, ...delivered, ...rest].toSorted()).toEqual(ids.toSorted())
+}, 120_000)
+
+test('a process killed after a quarantine, before anybody heard of it: repeated, it skips what was moved', async () => {
+  const path = testFile()
+  const store = await migratedStore({ path })
+  const ids = await put(store, message(), message())
+  const reaper = child(path, 'a')
+  reaper.tell('quarantineAndDie', { ids })
+  await reaper.ended()
+  const entries = ids.map((id) => ({ id, failures: 3, error: 'again' }))
+  expect(await store.quarantine({ entries, scope: undefined })).toEqual(['skipped', 'skipped'])
+  expect((await store.get(ids, undefined)).map(({ status }) => status)).toEqual(['dead_letter', 'dead_letter'])
+  expect((await store.failures(ids[0] ?? '', undefined)).map(({ error }) => error)).toEqual(['quarantined after 3 failures: a'])
+})
+
 test('a process killed with a claim: its messages are suspects after the lease, and its token is dead', async () => {
   let now = Date.now()
   const path = testFile()
   const store = await migratedStore({ path, now: () => now })
   const ids = await put(store, message(), message(), message())
-  const child = new Child(path, 'victim')
-  const held = await child.run('claimAndHang', { leaseMs: 60_000 })
+  const victim = child(path, 'victim')
+  const held = await victim.run('claimAndHang', { leaseMs: 60_000 })
   expect(held.ids).toEqual(ids)
-  await child.kill()
+  await victim.kill()
   expect(await take(store)).toBeNull()
   now += 120_000
   const claim = await take(store)
@@ -76,10 +76,10 @@ test('a process killed with a claim: its messages are suspects after the lease, 
 test('a process killed inside its transaction leaves nothing, and its lock goes with it', async () => {
   const path = testFile()
   const store = await migratedStore({ path, busyTimeoutMs: 10_000 })
-  const child = new Child(path, 'victim')
-  expect((await child.run('enqueueAndHang')).ids).toHaveLength(1)
+  const victim = child(path, 'victim')
+  expect((await victim.run('enqueueAndHang')).ids).toHaveLength(1)
   const waiting = put(store, message())
-  await child.kill()
+  await victim.kill()
   const [id] = await waiting
   expect((await store.list({ limit: 10 })).map((each) => each.id)).toEqual([id])
 }, 60_000)

@@ -14,14 +14,16 @@ export interface OpenPostgresFeedsOptions {
   readonly suffix?: string
   readonly url?: string
   readonly prepare?: boolean
+  /** Of a connection of the stores', where it says nothing else. */
+  readonly isolation?: string
 }
 
 /** `open` for the suites. Transactions are hand-ordered on `pg` connections of their own. */
 export function openPostgresFeeds(options: OpenPostgresFeedsOptions): () => Promise<OpenedFeeds<SqlExecutor>> {
-  const { client, suffix = '', url = postgresUrl ?? '', prepare = true } = options
+  const { suffix = '', url = postgresUrl ?? '', prepare = true } = options
   return async () => {
     const { name: schema, giveBack } = lentSchema(suffix)
-    const connections = [0, 1].map(() => connect(client, url, prepare))
+    const connections = [0, 1].map(() => connect({ ...options, url, prepare }))
     const stores = connections.map(({ open }) => open(schema))
     const clients: pg.Client[] = []
     await stores[0]!.migrate()
@@ -34,7 +36,7 @@ export function openPostgresFeeds(options: OpenPostgresFeedsOptions): () => Prom
         clients.push(connection)
         await connection.query(`begin isolation level ${isolation}`)
         return {
-          tx: { execute: async (statement) => pgDriver().executor(connection).execute(statement) },
+          tx: { execute: async (statement) => pgDriver({ prepare }).executor(connection).execute(statement) },
           commit: async () => void await connection.query('commit'),
           rollback: async () => void await connection.query('rollback'),
           async savepoint() {
@@ -85,9 +87,10 @@ function feedsOf({ feeds }: PostgresStore): FeedStore<SqlExecutor> {
   return feeds
 }
 
-function connect(client: 'pg' | 'postgres', url: string, prepare: boolean) {
+function connect({ client, url = '', prepare = true, isolation }: OpenPostgresFeedsOptions) {
   if (client === 'pg') {
-    const pool = new pg.Pool({ connectionString: url, max: 10 })
+    const options = isolation && `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`
+    const pool = new pg.Pool({ connectionString: url, max: 10, options })
     return { open: (schema: string) => postgres({ pool, schema, prepare }), end: () => pool.end() }
   }
   const sql = postgresJs(url, { max: 10, onnotice: () => undefined, prepare })

@@ -6,7 +6,7 @@ import { pgDatabase, pgDriver } from '../../src/drivers/pg.js'
 import { postgresJsDatabase } from '../../src/drivers/postgres-js.js'
 import { PostgresJournalStore } from '../../src/stores/postgres/journal.js'
 import { PostgresOutboxStore } from '../../src/stores/postgres/outbox.js'
-import type { OpenedJournal, OpenedOutbox, OpenJournalSettings, OpenSettings } from '../../src/testkit/index.js'
+import type { OpenedJournal, OpenedOutbox, OpenJournalSettings, OpenSettings, OpenTransaction } from '../../src/testkit/index.js'
 import { dropSchema, freshSchema, lentSchema, postgresUrl } from './postgres-schemas.js'
 
 export { dropSchema, freshSchema, postgresUrl }
@@ -66,19 +66,22 @@ export function openPostgresJournal(options: OpenPostgresOptions):
   }
 }
 
-function connect(client: 'pg' | 'postgres', url: string, prepare: boolean): SqlDatabase {
+export function connect(client: 'pg' | 'postgres', url: string, prepare: boolean): SqlDatabase {
   return client === 'pg'
     ? pgDatabase(new pg.Pool({ connectionString: url, max: 20 }), { prepare, owned: true })
     : postgresJsDatabase(postgresJs(url, { max: 20, onnotice: () => undefined, prepare }), { prepare, owned: true })
 }
 
 /** One for each transaction that is open at a time. */
-interface Connections {
+export interface Connections {
   readonly all: pg.Client[]
   readonly idle: pg.Client[]
 }
 
-async function begin(url: string, isolation: string, clients: Connections): ReturnType<OpenedOutbox<SqlExecutor>['begin']> {
+/** A caller's transaction, on a `pg` connection of its own. */
+export async function begin(
+  url: string, isolation: string, clients: Connections,
+): Promise<OpenTransaction<SqlExecutor>> {
   const connection = clients.idle.pop() ?? await connectClient(url, clients)
   const end = async (statement: 'commit' | 'rollback'): Promise<void> => {
     await connection.query(statement)

@@ -2,10 +2,10 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from './free-port.js'
 
 export interface PostgresServerOptions {
   /** Directory holding `bin/`, `lib/` and `share/`. Default: WAYBILL_TEST_PG_BINARIES, else the npm package. */
@@ -191,16 +191,4 @@ function watch(pid: number, base: string): ChildProcess {
   watchdog.unref()
   ;(watchdog.stdin as unknown as { unref(): void }).unref()
   return watchdog
-}
-
-/** Below the range of outgoing connections: there, a client of a stopped server could connect to itself. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000)
-    const probe = createServer()
-    const free = await new Promise<boolean>((resolve) => {
-      probe.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-    })
-    if (free) return port
-  }
 }

@@ -2,10 +2,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from './free-port.js'
 
 const PROGRAM = process.env['WAYBILL_TEST_REDIS'] ?? 'redis-server'
 const START_TIMEOUT_MS = 10_000
@@ -40,6 +41,11 @@ export class RedisServer {
     const server = new RedisServer(base, await freePort(), settings)
     await server.start()
     return server
+  }
+
+  /** As servers since 7.0 lay it out, and as long as it is not rewritten. */
+  get appendOnlyFile(): string {
+    return join(this.#base, 'appendonlydir', 'appendonly.aof.1.incr.aof')
   }
 
   async start(): Promise<void> {
@@ -86,14 +92,4 @@ function isReady(port: number): Promise<boolean> {
     })
     socket.once('error', () => resolve(false))
   })
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

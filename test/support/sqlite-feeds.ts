@@ -1,13 +1,13 @@
 /** Fresh feeds on SQLite files of their own: two handles on one file. */
-import { sqliteDriver, type SqliteHandle } from '../../src/drivers/sqlite.js'
 import type { SqlExecutor } from '../../src/core/sql.js'
-import type { SqliteConnection, SqliteEngine } from '../../src/sql/sqlite-connection.js'
+import type { SqliteEngine } from '../../src/sql/sqlite-connection.js'
 import { openSqlite, type SqliteDatabase } from '../../src/stores/sqlite/database.js'
 import { SqliteFeedStore } from '../../src/stores/sqlite/feeds.js'
 import { migrate } from '../../src/stores/sqlite/migrate.js'
 import type { OpenedFeeds } from '../../src/testkit/index.js'
 import { temporaryFile } from '../stores/sqlite-support.js'
 import { failingAt } from './failing-executor.js'
+import { sqliteCallers } from './sqlite-callers.js'
 
 /** `open` for the suites. */
 export function openSqliteFeeds(engine: SqliteEngine): () => Promise<OpenedFeeds<SqlExecutor>> {
@@ -17,29 +17,11 @@ export function openSqliteFeeds(engine: SqliteEngine): () => Promise<OpenedFeeds
     const databases = [open(), open()]
     const [store, other] = databases.map((database) => new SqliteFeedStore(database))
     await migrate(databases[0]!, {})
-    // One for each transaction that is open at a time: libsql lets go of a file late.
-    const idle: SqliteConnection[] = []
+    const callers = sqliteCallers(engine, file.path)
     return {
       store: store!,
       other: other!,
-      async begin() {
-        const connection = idle.pop() ?? engine.open(file.path)
-        connection.exec('pragma busy_timeout = 5000; begin immediate')
-        const end = async (text: string): Promise<void> => {
-          connection.exec(text)
-          idle.push(connection)
-        }
-        return {
-          // Bound at each call, as `commit` binds a handle: an ended transaction must be noticed.
-          tx: { execute: async (statement) => sqliteDriver().executor(connection.handle as SqliteHandle).execute(statement) },
-          commit: () => end('commit'),
-          rollback: () => end('rollback'),
-          async savepoint() {
-            connection.exec('savepoint here')
-            return { rollback: async () => connection.exec('rollback to here') }
-          },
-        }
-      },
+      begin: () => callers.begin(),
       async reopen() {
         for (const database of databases) await database.close()
         databases.push(open())
@@ -51,7 +33,7 @@ export function openSqliteFeeds(engine: SqliteEngine): () => Promise<OpenedFeeds
           'update waybill_feed set sequence = ?2, first = ?2 + 1 where feed = ?1', feed, sequence))
       },
       async close() {
-        for (const connection of idle) connection.close()
+        callers.close()
         for (const database of databases) await database.close()
         file.remove()
       },

@@ -3,6 +3,7 @@ import pg from 'pg'
 import postgresJs from 'postgres'
 import { SQLITE_ENGINES, type SqliteEngineName } from '../../src/drivers/sqlite.js'
 import { postgres } from '../../src/postgres.js'
+import { quoteIdentifier } from '../../src/sql/identifier.js'
 import { sqlite } from '../../src/sqlite.js'
 import type { Store } from '../../src/store.js'
 import { availableEngine, temporaryFile } from '../stores/sqlite-support.js'
@@ -10,10 +11,12 @@ import { lentSchema, postgresUrl } from './postgres-schemas.js'
 
 interface StorePair {
   readonly stores: readonly Store[]
+  /** Quoted, for statements beside the stores. */
+  readonly table: (name: string) => string
   close(): Promise<void>
 }
 
-type OpenPair = (settings: object) => Promise<StorePair>
+export type OpenPair = (settings: object) => Promise<StorePair>
 
 /** `open` for a suite: the half of each store that it is about. */
 export function halvesOf<Half>(open: OpenPair, halfOf: (store: Store) => Half | undefined) {
@@ -44,6 +47,7 @@ function openSqlitePair(engine: SqliteEngineName): OpenPair {
     await stores[0]!.migrate()
     return {
       stores,
+      table: (name) => `waybill_${name}`,
       async close() {
         for (const store of stores) await store.close()
         file.remove()
@@ -68,6 +72,7 @@ function openPostgresPair({ client, suffix, isolation = 'read committed' }: Post
     await stores[0]!.migrate()
     return {
       stores,
+      table: (name) => `${quoteIdentifier(schema)}.${name}`,
       async close() {
         for (const store of stores) await store.close()
         await Promise.all(connections.map(({ end }) => end()))

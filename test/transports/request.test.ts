@@ -32,6 +32,14 @@ describe('a request', () => {
     })
   })
 
+  test('has the dedupe key where the message has one, whatever is in it', async () => {
+    for (const dedupeKey of ['order-7', ' ü\r\nx-injected: 1', '%', 'x'.repeat(1_024)]) {
+      const { headers, body } = await sent({}, { dedupeKey, headers: { 'Waybill-Dedupe-Key': 'not this' } })
+      expect(headers).not.toHaveProperty('x-injected')
+      expect(verifyWebhook({ secrets: [SECRET], headers, body }).dedupeKey).toBe(dedupeKey)
+    }
+  })
+
   test('is signed with every secret', async () => {
     const { headers, body } = await sent({ secrets: [SECRET, OTHER] })
     expect(String(headers['webhook-signature']).split(' ')).toHaveLength(2)

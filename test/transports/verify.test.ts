@@ -101,9 +101,11 @@ describe('accepted', () => {
     expect(verify({ body: Buffer.from(BODY) })).toMatchObject({ id: ID })
   })
 
-  test('attempt and type, when they make sense', () => {
+  test('attempt, type and dedupe key, when they make sense', () => {
     expect(verify({ headers: { ...headersOf(), 'waybill-attempt': '2', 'waybill-type': 'gr%C3%B6%C3%9Fe' } }))
       .toEqual({ id: ID, timestamp: now(), attempt: 2, type: 'größe' })
+    expect(verify({ headers: { ...headersOf(), 'waybill-dedupe-key': 'gr%C3%B6%C3%9Fe' } })).toMatchObject({ dedupeKey: 'größe' })
+    expect(verify({ headers: { ...headersOf(), 'waybill-dedupe-key': '%zz' } })).not.toHaveProperty('dedupeKey')
     for (const [attempt, type] of [['-1', '%zz'], ['x', '%'], ['1.5', '%ff'], ['1e99', '%E0%A4%A']] as const) {
       expect(verify({ headers: { ...headersOf(), 'waybill-attempt': attempt, 'waybill-type': type } })).toEqual({ id: ID, timestamp: now() })
     }

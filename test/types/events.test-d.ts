@@ -35,6 +35,41 @@ test('enqueue takes the input of the event it names', () => {
   void outbox.enqueue(tx, 'order.paid', { cents: 5 }, { lane: 'other' })
 })
 
+test('an event that makes its key takes none, and derives it from the parsed payload', () => {
+  const schema = z.object({ id: z.string(), at: z.string().transform((text) => new Date(text)) })
+  const keyed = defineEvents({
+    own: { schema }, provided: { schema, idempotency: 'provided' }, none: { schema, idempotency: 'none' },
+    uuid: { schema, idempotency: 'uuid' },
+    derived: {
+      schema,
+      idempotency: {
+        derived: (draft) => {
+          expectTypeOf(draft.payload).toEqualTypeOf<{ id: string; at: Date }>()
+          expectTypeOf(draft).not.toHaveProperty('dedupeKey')
+          return draft.payload.id
+        },
+      },
+    },
+  })
+  const { outbox } = createWaybill({ store: memory(), events: keyed, idempotency: { derived: ({ type }) => type } })
+  const payload = { id: 'o-7', at: '2026-01-01' }
+  void outbox.enqueue(tx, 'own', payload, { dedupeKey: 'o-7' })
+  void outbox.enqueue(tx, 'provided', payload, { dedupeKey: 'o-7' })
+  void outbox.enqueue(tx, 'derived', payload, { delayMs: 5 })
+  // @ts-expect-error its messages have no key
+  void outbox.enqueue(tx, 'none', payload, { dedupeKey: 'o-7' })
+  // @ts-expect-error its key is drawn
+  void outbox.enqueue(tx, 'uuid', payload, { dedupeKey: 'o-7' })
+  // @ts-expect-error its key is derived
+  void outbox.enqueue(tx, 'derived', payload, { dedupeKey: 'o-7' })
+  // @ts-expect-error no such strategy
+  void defineEvents({ a: { schema, idempotency: 'hash' } })
+  // @ts-expect-error a key is text
+  void defineEvents({ a: { schema, idempotency: { derived: (draft) => draft.payload.at } } })
+  // @ts-expect-error and comes at once
+  void createWaybill({ store: memory(), idempotency: { derived: async () => 'key' } })
+})
+
 test('untyped drafts are taken beside events, and alone without any', () => {
   void waybill.outbox.enqueue(tx, { type: 'anything', payload: 1 })
   void waybill.scoped('tenant-7').outbox.enqueue(tx, 'order.paid', { cents: 5 })

@@ -36,6 +36,19 @@ test('a synchronous driver keeps them, an asynchronous one has none', () => {
   expectTypeOf(createWaybill({ store }).using(kysely()).outbox).not.toHaveProperty('enqueueSync')
 })
 
+test('the inbox has both forms where the outbox has', () => {
+  const store = sqlite({ path: 'shop.db' })
+  const { inbox } = createWaybill({ store })
+  const result = inbox.processSync(handle, 'billing', 'm-1', () => 7)
+  if (result.processed) expectTypeOf(result.value).toEqualTypeOf<number>()
+  else if (result.reason === 'already_processed') expectTypeOf(result.processedAt).toEqualTypeOf<number>()
+  expectTypeOf(inbox.process(handle, 'billing', 'm-1', async (own) => own)).resolves.toHaveProperty('processed')
+  expectTypeOf(createWaybill({ store, driver: drizzleSqlite() }).inbox).toHaveProperty('processSync')
+  expectTypeOf(createWaybill({ store, driver: kysely() }).inbox).not.toHaveProperty('processSync')
+  // @ts-expect-error no transaction
+  void inbox.process('billing', 'm-1', () => 7)
+})
+
 test('the journal has both forms where the outbox has', () => {
   const store = sqlite({ path: 'shop.db' })
   const waybill = createWaybill({ store })

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { CommitProxy } from '../../chaos/faults/commit-proxy.js'
+import { FrontendMessages } from '../../chaos/faults/frontend-messages.js'
+import { ReplyProxy } from '../../chaos/faults/reply-proxy.js'
 
 const STARTUP = Buffer.from([0, 0, 0, 8, 0, 3, 0, 0])
 const query = (text: string): Buffer => {
@@ -31,8 +32,8 @@ async function echo(): Promise<{ server: Server; received: () => string }> {
   return { server, received: () => Buffer.concat(chunks).toString('latin1') }
 }
 
-async function proxyTo(server: Server, onLost: () => void): Promise<{ proxy: CommitProxy; client: Socket }> {
-  const proxy = await CommitProxy.listen((server.address() as AddressInfo).port, onLost)
+async function proxyTo(server: Server, onLost: () => void): Promise<{ proxy: ReplyProxy; client: Socket }> {
+  const proxy = await ReplyProxy.listen((server.address() as AddressInfo).port, onLost, () => new FrontendMessages())
   open.push(proxy)
   const client = connect(proxy.port, '127.0.0.1')
   await once(client, 'connect')
