@@ -7,10 +7,10 @@ import type { PlannedFault } from './faults/schedule.js'
 import { Phases, Throttle } from './phases.js'
 import type { Sample } from './processes/child.js'
 import { scheduleOf, type RunSize } from './run-size.js'
-import type { Stage } from './stage/stage.js'
+import type { SqlStage, Stage } from './stage/stage.js'
 
-export interface FaultRunOptions<Size> {
-  readonly stage: Stage
+export interface FaultRunOptions<Size, On extends Stage = SqlStage> {
+  readonly stage: On
   readonly size: Size
   readonly seed: number
   /** The journals are here. */
@@ -39,9 +39,9 @@ export abstract class FaultRun<Kind extends string, Size extends RunSize<Kind>> 
   protected readonly problems: string[] = []
   protected readonly phases = new Phases({ look: (part) => this.look(part), isOver: () => this.problems.length > 0 })
   protected readonly throttle: Throttle
-  readonly #options: FaultRunOptions<Size>
+  readonly #options: FaultRunOptions<Size, Stage>
 
-  constructor(options: FaultRunOptions<Size>) {
+  constructor(options: FaultRunOptions<Size, Stage>) {
     this.#options = options
     this.throttle = new Throttle(options.size.maxBehindMs)
   }
@@ -54,7 +54,10 @@ export abstract class FaultRun<Kind extends string, Size extends RunSize<Kind>> 
     await this.phases.underFaults(size.faultsMs, scheduleOf(size, stage, seed), (fault) => {
       faults.begin(fault, (error) => this.fail(error))
     })
-    await faults.breakage.over()
+    // The last of them need processes that work.
+    const over = faults.breakage.over()
+    await this.phases.liveUntil('faults', over)
+    await over
   }
 
   protected fail(error: Error): void {

@@ -52,6 +52,14 @@ export class Phases {
     await this.live('faults', ms - (performance.now() - from))
   }
 
+  /** Lets them work until `over` is. */
+  async liveUntil(part: string, over: Promise<void>): Promise<void> {
+    let isOver = false
+    const end = (): void => { isOver = true }
+    over.then(end, end)
+    while (!isOver && !this.#ports.isOver()) await this.live(part, STEP_MS)
+  }
+
   /** Lets them work until `condition` holds, for at most `ms`. */
   async until(part: string, condition: () => boolean, ms: number): Promise<void> {
     const until = performance.now() + ms

@@ -1,18 +1,18 @@
 /** How large a run is: how long its parts last, how much is produced, and how often what is broken. */
 import { seededRandom } from 'waybill/testkit'
 import { planFaults, type PlannedFault } from './faults/schedule.js'
-import type { Stage } from './stage/stage.js'
+import type { SqlStage, Stage, StoreName } from './stage/stage.js'
 
 export type FaultCounts<Kind extends string> = Readonly<Partial<Record<Kind, number>>>
 
-export interface RunSize<Kind extends string> {
+export interface RunSize<Kind extends string, Store extends StoreName = SqlStage['store']> {
   /** Without faults, at first: no duplicate is explained here. */
   readonly quietMs: number
   readonly faultsMs: number
   /** Without faults, at the end, before the producers stop. */
   readonly calmMs: number
   /** Of what is produced. */
-  readonly perSecond: Readonly<Record<Stage['store'], number>>
+  readonly perSecond: Readonly<Record<Store, number>>
   /** Producers pause while more is not delivered than was delivered in so many ms. */
   readonly maxBehindMs: number
   readonly faults: FaultCounts<Kind>

@@ -1,26 +1,22 @@
-/** A run on PostgreSQL and on SQLite, one after the other, with its options, its verdict and its last line. */
+/** A run on each of its stores, one after the other, with its options, its verdict and its last line. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { LaneDeclarations } from 'waybill'
 import { now } from './history/journal.js'
 import { ledgerStamp, type LedgerEntry } from './ledger/entry.js'
 import { enterLedger } from './ledger/ledger.js'
 import type { Sample } from './processes/child.js'
 import type { Progress } from './progress.js'
 import { Slopes } from './slopes.js'
-import { openPostgresStage } from './stage/postgres-stage.js'
-import { openSqliteStage } from './stage/sqlite-stage.js'
-import type { Stage } from './stage/stage.js'
+import type { OpenStages, Stage, StoreName } from './stage/stage.js'
 import { totalOf, worst, type StoreSummary, type Total } from './summary.js'
-
-const STORES = ['postgres', 'sqlite'] as const
 
 const OPTIONS = {
   quick: { type: 'boolean', default: false }, soak: { type: 'boolean', default: false },
   minutes: { type: 'string', default: '20' },
-  store: { type: 'string', multiple: true, default: [...STORES] as string[] },
+  /** Default all that the run is for. */
+  store: { type: 'string', multiple: true },
   seed: { type: 'string' }, json: { type: 'boolean', default: false }, canary: { type: 'boolean', default: false },
   keep: { type: 'boolean', default: false }, ledger: { type: 'boolean', default: false },
 } as const
@@ -28,8 +24,8 @@ const OPTIONS = {
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
 /** One run, as its stage is open. */
-export interface StoreRun {
-  readonly stage: Stage
+export interface StoreRun<On extends Stage> {
+  readonly stage: On
   readonly seed: number
   /** The journals are here. */
   readonly folder: string
@@ -41,16 +37,20 @@ export interface StoreRun {
   readonly onSample: (process: string, sample: Sample) => void
 }
 
-export interface RunKind {
+export interface RunKind<On extends Stage> {
   readonly name: string
-  readonly lanes: LaneDeclarations
-  run(run: StoreRun): Promise<StoreSummary>
-  /** What a full run on both stores did too little of. */
+  readonly stages: OpenStages<On>
+  run(run: StoreRun<On>): Promise<StoreSummary>
+  /** What a full run on all stores did too little of. */
   shortOf(total: Total): readonly string[]
 }
 
-export async function runOnStores(kind: RunKind, args: string[], progress: Progress): Promise<number> {
+export async function runOnStores<On extends Stage>(
+  kind: RunKind<On>, args: string[], progress: Progress,
+): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS })
+  const stores = Object.keys(kind.stages) as StoreName[]
+  const { store: wanted = stores } = values
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
   const folder = mkdtempSync(join(tmpdir(), 'waybill-chaos-'))
   // Before the run, which may outlast the commit it is of. The compiled program is in build/chaos.
@@ -59,14 +59,15 @@ export async function runOnStores(kind: RunKind, args: string[], progress: Progr
   const slopes = new Slopes()
   const summaries: StoreSummary[] = []
   progress.note(`seed ${seed}`)
-  for (const store of STORES.filter((name) => values.store.includes(name))) {
+  for (const store of stores.filter((name) => wanted.includes(name))) {
     const summary = await runStore(kind, store, { seed, folder, values, progress, slopes })
     summaries.push(summary)
     progress.note(`${store}: ${summary.verdict}, ${summary.messages} in ${summary.seconds} s`)
     for (const problem of summary.found) progress.note(`  ${problem}`)
   }
   const counted = totalOf(summaries, seed)
-  const short = isWhole(values) ? kind.shortOf(counted) : []
+  const isWhole = sizeOf(values) === 'full' && stores.every((name) => wanted.includes(name))
+  const short = isWhole ? kind.shortOf(counted) : []
   for (const line of short) progress.note(line)
   const total = { ...counted, verdict: worst([counted.verdict, short.length > 0 ? 'unknown' : 'valid']) }
   if (total.verdict === 'valid' && !values.keep) rmSync(folder, { recursive: true, force: true })
@@ -89,12 +90,13 @@ interface Invocation {
   readonly slopes: Slopes
 }
 
-async function runStore(
-  kind: RunKind, store: (typeof STORES)[number], { seed, folder, values, progress, slopes }: Invocation,
+async function runStore<On extends Stage>(
+  kind: RunKind<On>, store: StoreName, { seed, folder, values, progress, slopes }: Invocation,
 ): Promise<StoreSummary> {
   const journals = join(folder, store)
   mkdirSync(journals)
-  const stage = await (store === 'postgres' ? openPostgresStage(kind.lanes) : openSqliteStage(folder, kind.lanes))
+  const stage = await kind.stages[store]?.(folder)
+  if (stage === undefined) throw new Error(`there is no run of ${kind.name} on ${store}`)
   try {
     return await kind.run({
       stage, seed, folder: journals, size: sizeOf(values), minutes: Number(values.minutes), canary: values.canary,
@@ -109,12 +111,8 @@ async function runStore(
   }
 }
 
-function sizeOf({ soak, quick }: Values): StoreRun['size'] {
+function sizeOf({ soak, quick }: Values): StoreRun<Stage>['size'] {
   return soak ? 'soak' : quick ? 'quick' : 'full'
-}
-
-function isWhole(values: Values): boolean {
-  return sizeOf(values) === 'full' && STORES.every((name) => values.store.includes(name))
 }
 
 type Stamped = keyof ReturnType<typeof ledgerStamp> | 'run' | 'size' | 'seed'

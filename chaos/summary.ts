@@ -26,6 +26,7 @@ export function totalOf(summaries: readonly StoreSummary[], seed: number): Total
   const sum = (count: (summary: StoreSummary) => number): number =>
     summaries.reduce((all, summary) => all + count(summary), 0)
   const killsByPoint = sumsOf(summaries.map(({ kills }) => kills))
+  const shares = summaries.flatMap(({ healthyThroughput: share }) => share ?? [])
   const own = sumsOf(summaries.map(({ own: counts = {} }) => counts))
   return {
     verdict: worst(summaries.map(({ verdict }) => verdict)), seed,
@@ -37,6 +38,7 @@ export function totalOf(summaries: readonly StoreSummary[], seed: number): Total
     duplicates: sum(({ duplicates }) => duplicates), deadLetters: sum(({ deadLetters }) => deadLetters),
     recoveryMs: Math.max(0, ...summaries.map(({ recoveryMs }) => recoveryMs)),
     stalls: sum(({ stalls }) => stalls),
+    ...(shares.length === 0 ? {} : { healthyThroughput: Math.min(...shares) }),
     ...(Object.keys(own).length === 0 ? {} : { own }),
     seconds: Math.round(sum(({ seconds }) => seconds) * 10) / 10,
   }

@@ -241,7 +241,23 @@ const COMMITS_OUTSIDE: BrokenFeedCase = {
   },
 }
 
+const COMMITS_AGAIN: BrokenFeedCase = {
+  name: 'commits again what was answered too late', rule: 'hole', manner: 'results',
+  async run(stand, isBroken) {
+    await stand.reset('o0')
+    const impatient: FeedStore = {
+      ...forwardingFeeds(stand.feeds),
+      async commit(tx, commit) {
+        await stand.feeds.commit(tx, commit)
+        return stand.feeds.commit(tx, commit)
+      },
+    }
+    await stand.produce('o1', sets('a'), isBroken ? impatient : stand.feeds)
+    await stand.follow()
+  },
+}
+
 export const BROKEN_FEEDS: readonly BrokenFeedCase[] = [
   SAVES_BEFORE_HANDLING, SWALLOWS_FAILURES, NOT_FENCED, TWO_OWNERS, FORGETS_TO_SAVE, READ_APART, GAP_NOT_SEEN,
-  SKIPS_TO_LATEST, KEEPS_INCARNATION, ROWS_FORGOTTEN, COMMITS_OUTSIDE,
+  SKIPS_TO_LATEST, KEEPS_INCARNATION, ROWS_FORGOTTEN, COMMITS_OUTSIDE, COMMITS_AGAIN,
 ]

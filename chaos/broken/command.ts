@@ -1,7 +1,7 @@
 /**
- * `npm run chaos -- broken`: relays, publishers, subscribers, stores and producers that are wrong on purpose. Each must
- * be found by the rule that is meant for it, and the same steps without what is wrong must be found valid; otherwise
- * the judge is worth nothing.
+ * `npm run chaos -- broken`: relays, publishers, subscribers, consumers, stores and producers that are wrong on
+ * purpose. Each must be found by the rule that is meant for it, and the same steps without what is wrong must be found
+ * valid; otherwise the judge is worth nothing.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,12 +10,15 @@ import { parseArgs } from 'node:util'
 import { PostgresServer } from '../../test/support/postgres-server.js'
 import type { Progress } from '../progress.js'
 import type { BrokenCase } from './broken-case.js'
+import { BROKEN_DEAD_LETTERS } from './broken-dead-letters.js'
 import { BROKEN_FEEDS, type BrokenFeedCase } from './broken-feeds.js'
+import { BROKEN_INBOXES, type BrokenInboxCase } from './broken-inboxes.js'
 import { BROKEN_PRODUCERS } from './broken-producers.js'
 import { BROKEN_PUBLISHERS, type BrokenJournalCase } from './broken-publishers.js'
 import { BROKEN_RELAYS } from './broken-relays.js'
 import { BROKEN_SEQUENCES } from './broken-sequences.js'
 import { FeedsStand } from './feeds-stand.js'
+import { InboxStand } from './inbox-stand.js'
 import { JournalStand } from './journal-stand.js'
 import { Stand, type StandPlace } from './stand.js'
 
@@ -34,12 +37,14 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  ...[...BROKEN_RELAYS, ...BROKEN_PRODUCERS, ...BROKEN_SEQUENCES].map((broken): Case => (
+  ...[...BROKEN_RELAYS, ...BROKEN_PRODUCERS, ...BROKEN_SEQUENCES, ...BROKEN_DEAD_LETTERS].map((broken): Case => (
     { ...broken, judge: (place, isBroken) => judgeOutbox(broken, place, isBroken) })),
   ...BROKEN_PUBLISHERS.map((broken): Case => (
     { ...broken, name: `journal: ${broken.name}`, judge: (place, isBroken) => judgeJournal(broken, place, isBroken) })),
   ...BROKEN_FEEDS.map((broken): Case => (
     { ...broken, name: `feeds: ${broken.name}`, judge: (place, isBroken) => judgeFeeds(broken, place, isBroken) })),
+  ...BROKEN_INBOXES.map((broken): Case => (
+    { ...broken, name: `inbox: ${broken.name}`, judge: (place, isBroken) => judgeInbox(broken, place, isBroken) })),
 ]
 
 interface CaseResult {
@@ -101,6 +106,16 @@ async function judgeJournal(broken: BrokenJournalCase, place: StandPlace, isBrok
 
 async function judgeFeeds(broken: BrokenFeedCase, place: StandPlace, isBroken: boolean): Promise<Judged> {
   const stand = await FeedsStand.open(place, broken.manner)
+  try {
+    await broken.run(stand, isBroken)
+    return await stand.finish()
+  } finally {
+    await stand.close()
+  }
+}
+
+async function judgeInbox(broken: BrokenInboxCase, place: StandPlace, isBroken: boolean): Promise<Judged> {
+  const stand = await InboxStand.open(place)
   try {
     await broken.run(stand, isBroken)
     return await stand.finish()

@@ -8,7 +8,7 @@ import {
 } from 'waybill'
 import { sqlite } from 'waybill/sqlite'
 import { TestClock } from 'waybill/testkit'
-import { changeDraft, readChanges, type Row } from '../feeds/drafts.js'
+import { changeDraft, readChanges, rowsOf } from '../feeds/drafts.js'
 import { digestOfChanges, digestOfRows } from '../feeds/history/digest.js'
 import type { RowChange, RunEvent, SeenResult } from '../feeds/history/events.js'
 import { FollowingChecker } from '../feeds/history/following-checker.js'
@@ -184,8 +184,7 @@ export class FeedsStand {
     return this.manner === 'results' ? { ...common, start: 'earliest', recovery: 'auto_skip_gap' } : {
       ...common, start: 'snapshot', recovery: 'auto_reset',
       onSnapshot: async (snapshot, { term }) => {
-        const rows: RowChange[] = []
-        for await (const { value } of snapshot.rows) rows.push([(value as Row).key, (value as Row).value])
+        const rows = await rowsOf(snapshot)
         const { incarnation, sequence } = snapshot
         const at = this.now()
         this.#write({
@@ -210,8 +209,7 @@ export class FeedsStand {
     const feed = this.#waybill.feed(FEED, { capacity: CAPACITY })
     const snapshot = await feed.snapshot()
     if (snapshot === undefined) return
-    const rows: RowChange[] = []
-    for await (const { value } of snapshot.rows) rows.push([(value as Row).key, (value as Row).value])
+    const rows = await rowsOf(snapshot)
     const { first = 1n } = await this.feeds.state(FEED) ?? {}
     const page = await feed.after(first - 1n)
     const log = page.kind !== 'results' ? [] : page.results.map(({ sequence, changes: all }): SeenResult => {

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import {
-  createWaybill, permanentError, type LaneOrdering, type OutboxMessage, type OutboxStore, type Relay, type Store,
-  type Transport, type Waybill,
+  createWaybill, permanentError, type DlqHeap, type LaneOrdering, type OutboxMessage, type OutboxStore, type Relay,
+  type Store, type Transport, type Waybill,
 } from 'waybill'
 import { postgres } from 'waybill/postgres'
 import { sqlite } from 'waybill/sqlite'
@@ -117,12 +117,12 @@ export class Stand {
     return recordingStore(store, this.#record, new KillPoints())
   }
 
-  relay({ outbox = this.store.outbox, transport = this.transport, batch = 100 }: {
-    readonly outbox?: OutboxStore; readonly transport?: Transport; readonly batch?: number
+  relay({ outbox = this.store.outbox, transport = this.transport, batch = 100, heap }: {
+    readonly outbox?: OutboxStore; readonly transport?: Transport; readonly batch?: number; readonly heap?: DlqHeap
   } = {}): Relay {
     const waybill = createWaybill({ store: { ...this.store, outbox: this.recording(outbox) } })
     return waybill.relay({
-      lane: LANE, target: TARGET, transport, batch, leaseMs: LEASE_MS, concurrency: 1, settleEveryMs: 1,
+      lane: LANE, target: TARGET, transport, batch, heap, leaseMs: LEASE_MS, concurrency: 1, settleEveryMs: 1,
       retry: { baseMs: RETRY_MS, maxMs: RETRY_MS, jitter: 'none' },
     })
   }

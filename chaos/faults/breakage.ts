@@ -7,8 +7,13 @@ import type { BreakableServer } from '../stage/stage.js'
 import { choose } from './schedule.js'
 
 const POINT_WITHIN_MS = 5_000
-const FREE_WITHIN_MS = 5_000
+/** All processes of a kind may just be stopped and started, on a busy machine. */
+const FREE_WITHIN_MS = 15_000
 const LOOK_EVERY_MS = 20
+const POINT_ATTEMPTS = 3
+
+/** Who may be hit: always the same ones, or those who can be when somebody is looked for. */
+type Candidates = readonly Slot[] | (() => readonly Slot[])
 
 export interface BreakagePorts {
   readonly journal: EventSink<FaultEvent>
@@ -51,23 +56,29 @@ export class Breakage {
     this.#ports.journal.write({ kind: 'fault', at, until, name })
   }
 
-  kill(slots: readonly Slot[], share: number, cause: string): Promise<void> {
-    return this.#with(slots, share, (slot) => slot.kill(cause))
+  async kill(slots: Candidates, share: number, cause: string): Promise<void> {
+    await this.#with(slots, share, (slot) => slot.kill(cause))
   }
 
-  /** Told to kill itself at `point`; another one is told when this one does not come there. */
-  async dieAt(slots: readonly Slot[], share: number, point: string): Promise<void> {
+  /**
+   * Told to kill itself at `point`. Another one is told when this one does not come there in time, or is not one of
+   * those any more who come there.
+   */
+  async dieAt(slots: Candidates, share: number, point: string): Promise<void> {
+    const until = performance.now() + POINT_ATTEMPTS * POINT_WITHIN_MS
     let died = false
-    for (let attempt = 0; attempt < 3 && !died; attempt += 1) {
-      await this.#with(slots, (share + attempt / 3) % 1, async (slot) => {
-        died = await slot.dieAt(point, POINT_WITHIN_MS)
+    for (let attempt = 0; performance.now() < until && !died; attempt += 1) {
+      const isFound = await this.#with(slots, (share + attempt / POINT_ATTEMPTS) % 1, async (slot) => {
+        died = await slot.dieAt(point, POINT_WITHIN_MS, () => among(slots).includes(slot))
       })
+      // That was counted.
+      if (!isFound) return
     }
     if (!died) this.counts.missed += 1
   }
 
-  pause(slots: readonly Slot[], share: number, ms: number): Promise<void> {
-    return this.#with(slots, share, async ({ process }) => {
+  async pause(slots: Candidates, share: number, ms: number): Promise<void> {
+    await this.#with(slots, share, async ({ process }) => {
       const at = now()
       process.pause()
       await new Promise((resolve) => { setTimeout(resolve, ms) })
@@ -116,11 +127,12 @@ export class Breakage {
     })
   }
 
-  /** One that nothing else is being done to. */
-  async #with(slots: readonly Slot[], share: number, work: (slot: Slot) => Promise<void>): Promise<void> {
+  /** One that nothing else is being done to. False when there was none for too long, which counts as missed. */
+  async #with(slots: Candidates, share: number, work: (slot: Slot) => Promise<void>): Promise<boolean> {
     const { spared = [] } = this.#ports
     const until = performance.now() + FREE_WITHIN_MS
-    const free = (): Slot | undefined => choose(slots.filter((each) => !each.busy && !spared.includes(each)), share)
+    const free = (): Slot | undefined => (
+      choose(among(slots).filter((each) => !each.busy && !spared.includes(each)), share))
     let slot = free()
     while (slot === undefined && performance.now() < until) {
       await new Promise((resolve) => { setTimeout(resolve, LOOK_EVERY_MS) })
@@ -128,10 +140,11 @@ export class Breakage {
     }
     if (slot === undefined) {
       this.counts.missed += 1
-      return
+      return false
     }
     slot.busy = true
     await work(slot).finally(() => { slot.busy = false })
+    return true
   }
 
   #onServer(work: (server: BreakableServer) => Promise<void>): Promise<void> {
@@ -141,4 +154,8 @@ export class Breakage {
     this.#serverTurn = mine.catch(() => undefined)
     return mine
   }
+}
+
+function among(slots: Candidates): readonly Slot[] {
+  return typeof slots === 'function' ? slots() : slots
 }

@@ -5,6 +5,8 @@
  * A connection begins with packets that have no type: requests for encryption, then the startup with the protocol's
  * version. After that each message is a type, a length that counts itself, and a body.
  */
+import type { RequestReader } from './reply-proxy.js'
+
 const FIRST_HEADER = 8
 const HEADER = 5
 const PROTOCOL_3 = 3
@@ -12,7 +14,7 @@ const SIMPLE_QUERY = 'Q'
 const PARSE = 'P'
 const COMMIT = /^\s*(?:commit|end)\b/i
 
-export class FrontendMessages {
+export class FrontendMessages implements RequestReader {
   #rest: Buffer = Buffer.alloc(0)
   #started = false
 

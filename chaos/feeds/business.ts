@@ -1,6 +1,11 @@
-/** The application's own rows, of which the feeds are the result: written in the same transactions. */
+/**
+ * The application's own rows, of which the feeds are the result: written in the same transactions. On Redis there are
+ * none; what stands for them in the end are the rows as the server has them, read without Waybill.
+ */
 import type { Place } from '../stage/place.js'
 import type { Stage } from '../stage/stage.js'
+import { rowsKey } from './appended-feeds.js'
+import type { Row } from './drafts.js'
 import type { RowChange } from './history/events.js'
 
 const CREATE = `
@@ -39,8 +44,8 @@ interface SqliteHandle {
   prepare(text: string): { run(...values: unknown[]): unknown }
 }
 
-export async function createRows({ query }: Stage): Promise<void> {
-  await query(CREATE)
+export async function createRows(stage: Stage): Promise<void> {
+  if (stage.store !== 'redis') await stage.query(CREATE)
 }
 
 export async function changeRows(
@@ -56,8 +61,12 @@ export function clearRows(place: Pick<Place, 'kind'>, handle: unknown, feed: str
   return run(place, handle, 'clear', [feed])
 }
 
-export async function readRows({ query }: Pick<Stage, 'query'>, feed: string): Promise<RowChange[]> {
-  const rows = await query('select feed, row_key, row_value from chaos_row')
+export async function readRows(stage: Stage, feed: string): Promise<RowChange[]> {
+  if (stage.store === 'redis') {
+    const values = await stage.valuesOf(rowsKey(feed))
+    return values.map((text) => JSON.parse(text) as Row).map(({ key, value }): RowChange => [key, value])
+  }
+  const rows = await stage.query('select feed, row_key, row_value from chaos_row')
   return rows.filter((row) => row['feed'] === feed)
     .map((row): RowChange => [String(row['row_key']), String(row['row_value'])])
 }
@@ -66,5 +75,5 @@ async function run(
   place: Pick<Place, 'kind'>, handle: unknown, name: keyof Statements, values: string[],
 ): Promise<void> {
   if (place.kind === 'sqlite') (handle as SqliteHandle).prepare(SQLITE[name]).run(...values)
-  else await (handle as PgHandle).query({ text: POSTGRES[name], values })
+  else if (place.kind === 'postgres') await (handle as PgHandle).query({ text: POSTGRES[name], values })
 }

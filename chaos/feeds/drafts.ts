@@ -1,5 +1,5 @@
 /** What a producer commits: results of a few changes, some of nothing, and what subscribers read out of them again. */
-import type { Change, ChangeDraft } from 'waybill'
+import type { Change, ChangeDraft, FeedSnapshot } from 'waybill'
 import type { SeededRandom } from 'waybill/testkit'
 import type { RowChange } from './history/events.js'
 import { FEEDS, PRODUCER } from './plan.js'
@@ -58,4 +58,15 @@ export function readChanges(changes: readonly Change[]): { readonly result: stri
       return [key, op === 'delete' ? null : value]
     }),
   }
+}
+
+/** Of each row the last that is given counts, and one without a value is taken back. `onRow` is called at each. */
+export async function rowsOf(snapshot: FeedSnapshot, onRow?: () => void): Promise<RowChange[]> {
+  const rows = new Map<bigint, Row>()
+  for await (const { signature, value } of snapshot.rows) {
+    if (value === undefined) rows.delete(signature)
+    else rows.set(signature, value as Row)
+    onRow?.()
+  }
+  return [...rows.values()].map(({ key, value }): RowChange => [key, value])
 }

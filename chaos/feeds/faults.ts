@@ -20,9 +20,11 @@ export class FaultRunner {
   subscriberRestarts = 0
   /** How often a process was told to lose the answer to its next save. That explains nothing either. */
   lostSaves = 0
+  readonly #stage: Stage
   readonly #fleet: Fleet
 
   constructor(stage: Stage, fleet: Fleet) {
+    this.#stage = stage
     this.#fleet = fleet
     this.breakage = new Breakage({ journal: fleet.crew.journal, server: stage.server })
   }
@@ -49,14 +51,16 @@ export class FaultRunner {
         return crew.tell(receivers, { kind: mode, ...{ ms: RECEIVER_MS[mode] } })
       }
       case 'lost-save': {
-        this.lostSaves += 1
-        return choose(activeOf(subscribers), victim)?.process.send<{ kind: 'lose' }>({ kind: 'lose' })
+        const slot = choose(activeOf(subscribers)(), victim)
+        if (slot === undefined) breakage.counts.missed += 1
+        else this.lostSaves += 1
+        return slot?.process.send<{ kind: 'lose' }>({ kind: 'lose' })
       }
       case 'restart': return breakage.restartServer()
       case 'terminate-subscriber': return breakage.terminate('chaos-subscriber', victim)
       case 'terminate-producer': return breakage.terminate('chaos-producer', victim)
-      // A subscriber that loses one does not know whether it is it.
-      case 'lost-reply': return breakage.loseReply(AFTERMATH_MS)
+      // A subscriber that loses one does not know whether it is it. On Redis it loses none.
+      case 'lost-reply': return breakage.loseReply(this.#stage.store === 'redis' ? 0 : AFTERMATH_MS)
       case 'during-snapshot': return breakage.dieAt(activeOf(takers), victim, kind)
       default: return breakage.dieAt(isProducers(kind) ? producers : activeOf(subscribers), victim, kind)
     }

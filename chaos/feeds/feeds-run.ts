@@ -4,6 +4,7 @@
  */
 import { FaultRun, type FaultRunOptions, type FaultRunResult } from '../fault-run.js'
 import { leftSessions } from '../stage/sessions.js'
+import type { Stage } from '../stage/stage.js'
 import { FaultRunner, type FaultKind } from './faults.js'
 import { countWaiting, prepareFeeds, writeFinal } from './final.js'
 import { Fleet } from './fleet.js'
@@ -12,7 +13,7 @@ import type { FeedsRunSize } from './size.js'
 
 const DRAIN_WITHIN_MS = 60_000
 
-export type FeedsRunOptions = FaultRunOptions<FeedsRunSize>
+export type FeedsRunOptions = FaultRunOptions<FeedsRunSize, Stage>
 
 export interface FeedsRunResult extends FaultRunResult<Judgement> {
   readonly subscriberRestarts: number

@@ -1,18 +1,23 @@
 /** Before and after: the feeds as the run makes them, and what there is when everything was stopped. */
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createWaybill, type CheckpointStore, type FeedStore, type Store, type SubscriberState } from 'waybill'
 import { Journal, now } from '../history/journal.js'
+import { mergeJournals } from '../history/merge.js'
 import { insertOrder } from '../stage/place.js'
 import type { Stage } from '../stage/stage.js'
+import { readAppended } from './appended-feeds.js'
 import { changeRows, createRows, readRows } from './business.js'
-import { readChanges, type Row } from './drafts.js'
+import { decide } from './deciding.js'
+import { readChanges, rowsOf, type Row } from './drafts.js'
 import { digestOfChanges, digestOfRows } from './history/digest.js'
-import type { RowChange, RunEvent, SeenResult } from './history/events.js'
+import type { ProducerEvent, RowChange, RunEvent, SeenResult } from './history/events.js'
 import { CAPACITIES, FEEDS, LANE, ROLES } from './plan.js'
 import { placesOf } from './recording-checkpoints.js'
 
 const PAGE = 1_000
 const FIRST_ROWS = 10
+const PRODUCERS_JOURNAL = /^(?:first|p\d+r\d+)\.jsonl$/
 const ALL_ORDERS = 'select tx from chaos_order'
 
 /** Each feed begins with rows that no result tells of. */
@@ -55,12 +60,10 @@ export async function countWaiting({ own }: Stage): Promise<number> {
 }
 
 export async function writeFinal(stage: Stage, folder: string, canary: boolean): Promise<void> {
-  const { own, query } = stage
+  const { own } = stage
+  const orders = await findOrders(stage, folder)
   const journal = new Journal<RunEvent>(join(folder, 'final.jsonl'))
-  const orders = await query(ALL_ORDERS)
-  for (const order of canary ? orders.slice(1) : orders) {
-    journal.write({ kind: 'order', at: now(), tx: String(order['tx']) })
-  }
+  for (const tx of canary ? orders.slice(1) : orders) journal.write({ kind: 'order', at: now(), tx })
   for (const name of FEEDS) await writeFeed(stage, journal, name)
   for (const { subscriber, checkpoints } of await subscribersOf(own)) {
     for (const place of placesOf(checkpoints)) journal.write({ kind: 'checkpoint', at: now(), subscriber, ...place })
@@ -69,12 +72,22 @@ export async function writeFinal(stage: Stage, folder: string, canary: boolean):
   journal.close()
 }
 
+/** The transactions that committed: by the application's own table, or by what the server has appended to its file. */
+async function findOrders(stage: Stage, folder: string): Promise<readonly string[]> {
+  if (stage.store !== 'redis') return (await stage.query(ALL_ORDERS)).map(({ tx }) => String(tx))
+  const paths = readdirSync(folder).filter((name) => PRODUCERS_JOURNAL.test(name)).map((name) => join(folder, name))
+  const { orders, written } = decide(mergeJournals<ProducerEvent>(paths), readAppended(stage))
+  const journal = new Journal<RunEvent>(join(folder, 'decided.jsonl'))
+  journal.write(...written)
+  journal.close()
+  return orders
+}
+
 async function writeFeed(stage: Stage, journal: Journal<RunEvent>, name: string): Promise<void> {
   const feed = createWaybill({ store: stage.own }).feed(name, { capacity: CAPACITIES[name] ?? 1 })
   const snapshot = await feed.snapshot()
   if (snapshot === undefined) return
-  const rows: RowChange[] = []
-  for await (const { value } of snapshot.rows) rows.push([(value as Row).key, (value as Row).value])
+  const rows = await rowsOf(snapshot)
   const own = digestOfRows(await readRows(stage, name))
   const { incarnation, sequence } = snapshot
   const first = (await storesOf(stage.own).feeds.state(name))?.first ?? 1n

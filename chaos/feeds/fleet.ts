@@ -5,6 +5,8 @@ import type { RunEvent } from './history/events.js'
 import { PROCESSES_OF_A_ROLE, PRODUCERS, RECEIVERS, ROLES } from './plan.js'
 import type { SubscriberSettings } from './subscriber.js'
 
+const PRODUCER = new URL('./producer.js', import.meta.url)
+const SOLO_PRODUCER = new URL('./solo-producer.js', import.meta.url)
 const SUBSCRIBER = new URL('./subscriber.js', import.meta.url)
 
 export class Fleet extends FaultFleet<RunEvent> {
@@ -13,11 +15,13 @@ export class Fleet extends FaultFleet<RunEvent> {
   readonly takers: readonly Slot[]
 
   constructor(options: FleetOptions) {
+    const { store, unreliable, direct } = options.stage
     super(options, {
-      producer: new URL('./producer.js', import.meta.url), producers: PRODUCERS, receivers: RECEIVERS, noun: 'effect',
+      producer: store === 'redis' ? SOLO_PRODUCER : PRODUCER, producers: PRODUCERS, receivers: RECEIVERS,
+      noun: 'effect',
     })
-    // Subscribers lose replies to COMMIT, too: those of taking over.
-    const place = options.stage.unreliable
+    // Subscribers lose replies to COMMIT, too: those of taking over. Where there is none, only producers lose any.
+    const place = store === 'redis' ? direct : unreliable
     const roles = Object.entries(ROLES).map(([subscriber, { letter, recovery }]) => ({
       recovery,
       slots: this.crew.add({
@@ -34,8 +38,7 @@ export class Fleet extends FaultFleet<RunEvent> {
   }
 }
 
-/** Those that are their subscriber now: the others come to few points. */
-export function activeOf(slots: readonly Slot[]): readonly Slot[] {
-  const active = slots.filter(({ process }) => process.count('active') > 0)
-  return active.length > 0 ? active : slots
+/** Those that are their subscriber just then: the others come to no point. */
+export function activeOf(slots: readonly Slot[]): () => readonly Slot[] {
+  return () => slots.filter(({ process }) => process.count('active') > 0)
 }

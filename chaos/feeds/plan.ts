@@ -1,5 +1,6 @@
 /** The feeds' fault run in numbers. */
 import type { RecoveryPolicy, SubscriberStart } from 'waybill'
+import type { ProducerCommand } from '../processes/producing.js'
 
 /** How many results each keeps. The small ones lose some whenever a subscriber is away for longer than a moment. */
 export const CAPACITIES: Readonly<Record<string, number>> = { calm: 100_000, narrow: 12, wide: 25 }
@@ -43,7 +44,7 @@ export const PRODUCER = {
   aborts: 0.05, failingStatement: 0.02, resets: 0.02, removals: 0.008, mostBootstrapped: 20,
 } as const
 
-/** Where a producer kills itself. */
+/** Where a producer kills itself. Without transactions the first is when the commit was sent. */
 export const PRODUCER_POINTS = ['after-feed-commit', 'before-commit', 'after-commit'] as const
 /** Where a subscriber kills itself. Only who takes snapshots comes to the last one. */
 export const SUBSCRIBER_POINTS = [
@@ -53,3 +54,4 @@ export const SUBSCRIBER_POINTS = [
 export type ProducerPoint = (typeof PRODUCER_POINTS)[number]
 export type SubscriberPoint = (typeof SUBSCRIBER_POINTS)[number]
 export type KillPoint = ProducerPoint | SubscriberPoint
+export type FeedProducerCommand = ProducerCommand | { readonly kind: 'arm'; readonly point?: ProducerPoint }

@@ -5,23 +5,18 @@
  * `committed` after the reply to it, `aborted` when it was not sent, and `unknown` when it was and the reply was no
  * success. What a killed producer leaves without an end is unknown too; its parent writes that.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { join } from 'node:path'
-import { createWaybill, type FeedState, type FeedStore } from 'waybill'
 import { seededRandom } from 'waybill/testkit'
 import { Journal, now } from '../history/journal.js'
 import { startChild } from '../processes/child.js'
 import { KillPoints } from '../processes/kill-points.js'
-import { bear, ChangedMind, produceOn, type ProducerCommand, type ProducerSettings } from '../processes/producing.js'
+import { bear, ChangedMind, produceOn, type ProducerSettings } from '../processes/producing.js'
 import { failStatement, insertOrder, openPlace } from '../stage/place.js'
 import { changeRows, clearRows } from './business.js'
 import { draftFeeds, type DraftedResult, type Row } from './drafts.js'
-import { digestOfChanges } from './history/digest.js'
 import type { RowChange, RunEvent } from './history/events.js'
-import { CAPACITIES, FEEDS, LANE, PRODUCER, RENEWED, type ProducerPoint } from './plan.js'
-import { recordingFeeds } from './recording-feeds.js'
-
-type FeedProducerCommand = ProducerCommand | { readonly kind: 'arm'; readonly point?: ProducerPoint }
+import { placedFeeds } from './placed-feeds.js'
+import { LANE, PRODUCER, RENEWED, type FeedProducerCommand, type ProducerPoint } from './plan.js'
 
 const child = startChild<ProducerSettings, FeedProducerCommand>()
 const { name: producer, folder, place, seed } = child.settings
@@ -29,38 +24,17 @@ const journal = new Journal<RunEvent>(join(folder, `${producer}.jsonl`))
 const points = new KillPoints<ProducerPoint>()
 const random = seededRandom(seed)
 const store = openPlace(place, 'chaos-producer')
-/** What the feed store answered to the commits of one transaction. */
-const answers = new AsyncLocalStorage<FeedState[]>()
-const feedStore = recordingFeeds(store.feeds as FeedStore, {
-  committed: (state) => void answers.getStore()?.push(state),
-})
-const waybill = createWaybill({ store: { ...store, feeds: feedStore } })
-const feeds = new Map(FEEDS.map((name) => [name, waybill.feed(name, { capacity: CAPACITIES[name] ?? 1 })]))
+const { waybill, feedOf, commit: commitTo } = placedFeeds(store)
 const counts = { committed: 0, results: 0, aborted: 0, unknown: 0, resets: 0 }
 
-function feedOf(name: string) {
-  const feed = feeds.get(name)
-  if (feed === undefined) throw new Error(`there is no feed ${name}`)
-  return feed
-}
-
-async function commit(handle: unknown, tx: string, name: string, results: readonly DraftedResult[]): Promise<number> {
-  const states: FeedState[] = []
-  const { advanced, sequence = 0n } = await answers.run(states, () => (
-    feedOf(name).commitMany(handle as never, results.map(({ drafts }) => drafts))))
-  const real = results.filter(({ changes }) => changes.length > 0)
-  if (advanced !== real.length > 0) throw new Error(`${tx}: ${real.length} results, advanced: ${advanced}`)
-  const state = states.at(-1)
-  if (state === undefined) return 0
-  journal.write({
-    kind: 'wrote', at: now(), tx, feed: name, incarnation: state.incarnation,
-    results: real.map(({ result, changes }, index) => ({
-      result, changes, digest: digestOfChanges(changes), sequence: Number(sequence) - real.length + index + 1,
-    })),
-  })
+async function commit(handle: unknown, tx: string, name: string, drafted: readonly DraftedResult[]): Promise<number> {
+  const placed = await commitTo(handle, name, drafted)
+  if (placed === undefined) return 0
+  const { incarnation, results } = placed
+  journal.write({ kind: 'wrote', at: now(), tx, feed: name, incarnation, results })
   points.reach('after-feed-commit')
-  for (const { changes } of real) await changeRows(place, handle, name, changes)
-  return real.length
+  for (const { changes } of results) await changeRows(place, handle, name, changes)
+  return results.length
 }
 
 async function commitAll(handle: unknown, tx: string): Promise<number> {

@@ -69,7 +69,9 @@ export function forwardingCheckpoints(store: CheckpointStore): CheckpointStore {
     release: (request) => store.release(request),
     list: (request) => store.list(request),
     deadLetters: (request) => store.deadLetters(request),
-    forget: (subscriber) => store.forget(subscriber),
+    discard: (request) => store.discard(request),
+    purgeDead: (request) => store.purgeDead(request),
+    forget: (subscriber, feed) => store.forget(subscriber, feed),
     close: () => store.close(),
   }
 }

@@ -1,9 +1,10 @@
 /** A feed store whose answers are looked at on the way. */
 import type { FeedState, FeedStore } from 'waybill'
+import { now } from '../history/journal.js'
 
 export interface FeedListener {
-  /** What a commit answered, which has not taken effect yet. */
-  readonly committed?: ((state: FeedState) => void) | undefined
+  /** What a commit answered, and when it was asked for. Where there are transactions it has not taken effect yet. */
+  readonly committed?: ((state: FeedState, askedAt: number) => void) | undefined
   /** The state as somebody read it. */
   readonly read?: ((state: FeedState) => void) | undefined
   readonly paged?: (() => void) | undefined
@@ -13,8 +14,9 @@ export function recordingFeeds<Tx>(store: FeedStore<Tx>, listener: FeedListener)
   return {
     ...forwardingFeeds(store),
     async commit(tx, commit) {
+      const askedAt = now()
       const state = await store.commit(tx, commit)
-      if (state !== undefined) listener.committed?.(state)
+      if (state !== undefined) listener.committed?.(state, askedAt)
       return state
     },
     async state(feed) {

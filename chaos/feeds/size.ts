@@ -1,26 +1,27 @@
 /** How large the runs of the feeds are. */
 import { countOfEach, lasting, type RunSize } from '../run-size.js'
+import type { StoreName } from '../stage/stage.js'
 import type { FaultKind } from './faults.js'
 import { PRODUCER_POINTS, SUBSCRIBER_POINTS } from './plan.js'
 
 /** Of results. */
-export type FeedsRunSize = RunSize<FaultKind>
+export type FeedsRunSize = RunSize<FaultKind, StoreName>
 
 const POINTS = [...PRODUCER_POINTS, ...SUBSCRIBER_POINTS]
 
 export const QUICK: FeedsRunSize = {
-  quietMs: 2_000, faultsMs: 10_000, calmMs: 500, perSecond: { postgres: 100, sqlite: 100 }, maxBehindMs: 1_000,
-  cycleMs: 5_000, burst: 0.7,
+  quietMs: 1_500, faultsMs: 8_000, calmMs: 500, perSecond: { postgres: 100, sqlite: 100, redis: 100 },
+  maxBehindMs: 1_000, cycleMs: 4_000, burst: 0.7,
   faults: {
-    ...countOfEach(POINTS, 1), 'kill-subscriber': 1, 'pause-subscriber': 3, 'restart-subscribers': 1,
+    ...countOfEach(POINTS, 1), 'kill-subscriber': 1, 'pause-subscriber': 2, 'restart-subscribers': 1,
     'receiver-fail': 1, 'receiver-hold': 1, 'lost-save': 4,
   },
   serverFaults: { restart: 1, 'terminate-subscriber': 2, 'terminate-producer': 1, 'lost-reply': 6 },
 }
 
 export const FULL: FeedsRunSize = {
-  quietMs: 10_000, faultsMs: 180_000, calmMs: 5_000, perSecond: { postgres: 130, sqlite: 130 }, maxBehindMs: 1_000,
-  cycleMs: 15_000, burst: 0.6,
+  quietMs: 8_000, faultsMs: 172_000, calmMs: 4_000, perSecond: { postgres: 130, sqlite: 130, redis: 130 },
+  maxBehindMs: 1_000, cycleMs: 15_000, burst: 0.6,
   faults: {
     ...countOfEach(POINTS, 5), 'kill-subscriber': 20, 'kill-producer': 10, 'pause-subscriber': 40,
     'restart-subscribers': 6, 'receiver-fail': 8, 'receiver-hold': 6, 'lost-save': 40,
@@ -30,5 +31,5 @@ export const FULL: FeedsRunSize = {
 
 /** Half as many faults a minute as in the full run. */
 export function soakOf(minutes: number): FeedsRunSize {
-  return { ...lasting<FaultKind, FeedsRunSize>(FULL, minutes), perSecond: { postgres: 100, sqlite: 100 } }
+  return { ...lasting<FaultKind, FeedsRunSize>(FULL, minutes), perSecond: { postgres: 100, sqlite: 100, redis: 100 } }
 }

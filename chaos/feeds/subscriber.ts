@@ -12,9 +12,9 @@ import { KillPoints } from '../processes/kill-points.js'
 import { StallWatch } from '../processes/stall-watch.js'
 import { postTo } from '../receiver/post.js'
 import { openPlace, type Place } from '../stage/place.js'
-import { readChanges, type Row } from './drafts.js'
+import { readChanges, rowsOf } from './drafts.js'
 import { digestOfChanges, digestOfRows } from './history/digest.js'
-import type { RowChange, RunEvent, SeenResult, SeenSnapshot } from './history/events.js'
+import type { RunEvent, SeenResult, SeenSnapshot } from './history/events.js'
 import { BATCHING, CAPACITIES, type SubscriberPoint } from './plan.js'
 import { recordingCheckpoints } from './recording-checkpoints.js'
 import { recordingFeeds } from './recording-feeds.js'
@@ -95,12 +95,8 @@ async function handle(results: readonly Result[], context: ResultContext): Promi
 }
 
 async function handleSnapshot(snapshot: FeedSnapshot, context: ResultContext): Promise<void> {
-  const rows: RowChange[] = []
-  for await (const { value } of snapshot.rows) {
-    const { key, value: text } = value as Row
-    rows.push([key, text])
-    points.reach('during-snapshot')
-  }
+  const rows = await rowsOf(snapshot, () => points.reach('during-snapshot'))
+  // Where rows are set right while they are read, it is of the end.
   const { incarnation, sequence } = snapshot
   await send({
     name: `${id}/${incarnation}/${sequence}`, payload: rows,

@@ -1,8 +1,8 @@
 /**
- * What a process writes down of a run: one JSON line an event, each with one write at the end of its own file, so that
+ * What a process writes down of a run: one JSON line an event, with one write at the end of its own file, so that
  * a process that is killed leaves whole lines behind, and at most one that is torn.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import type { HistoryEvent } from 'waybill/testkit'
 
 /** Milliseconds by the machine's monotonic clock: one clock for all processes, and it never steps. */
@@ -19,15 +19,23 @@ export interface EventSink<Event extends TimedEvent = HistoryEvent> {
   write(event: Event): void
 }
 
+export interface JournalOptions {
+  /** What was written is on the disk when `write` returns. */
+  readonly synced?: boolean
+}
+
 export class Journal<Event extends TimedEvent = HistoryEvent> implements EventSink<Event> {
   readonly #file: number
+  readonly #isSynced: boolean
 
-  constructor(path: string) {
+  constructor(path: string, { synced = false }: JournalOptions = {}) {
     this.#file = openSync(path, 'a')
+    this.#isSynced = synced
   }
 
-  write(event: Event): void {
-    writeSync(this.#file, `${JSON.stringify(event)}\n`)
+  write(...events: readonly Event[]): void {
+    writeSync(this.#file, events.map((event) => `${JSON.stringify(event)}\n`).join(''))
+    if (this.#isSynced) fsyncSync(this.#file)
   }
 
   close(): void {

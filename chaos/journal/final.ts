@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createWaybill, type JournalStore, type ProgressStore, type Store } from 'waybill'
 import { Journal, now } from '../history/journal.js'
 import { NAME_HEADER } from '../plan.js'
-import type { Stage } from '../stage/stage.js'
+import type { SqlStage } from '../stage/stage.js'
 import type { RunEvent } from './history/events.js'
 import { LANE, PUBLISHER } from './plan.js'
 import { publisherOptions } from './publisher-options.js'
@@ -13,17 +13,17 @@ const PAGE = 1_000
 const COUNT_EVENTS = `select coalesce(sum(messages), 0) as events from chaos_order where lane = '${LANE}'`
 
 /** Committed, by the application's own table. */
-export async function countEvents({ query }: Stage): Promise<number> {
+export async function countEvents({ query }: SqlStage): Promise<number> {
   const [row] = await query(COUNT_EVENTS)
   return Number(row?.['events'])
 }
 
-export async function heldStreams({ own }: Stage): Promise<number> {
+export async function heldStreams({ own }: SqlStage): Promise<number> {
   const publishers = await progressOf(own).list({ after: '', limit: 1 })
   return publishers.reduce((sum, each) => sum + each.heldStreams, 0)
 }
 
-export async function writeFinal(stage: Stage, folder: string, canary: boolean): Promise<void> {
+export async function writeFinal(stage: SqlStage, folder: string, canary: boolean): Promise<void> {
   const { own } = stage
   const journal = new Journal<RunEvent>(join(folder, 'final.jsonl'))
   const unfinished = [...await publishAgain(own), ...await behindCursors(own, journal)]

@@ -74,6 +74,8 @@ export function forwardingProgress(store: ProgressStore): ProgressStore {
     rewind: (request) => store.rewind(request),
     forget: (publisher) => store.forget(publisher),
     deadLetters: (request) => store.deadLetters(request),
+    purgeDead: (request) => store.purgeDead(request),
+    resolveDead: (request) => store.resolveDead(request),
     close: () => store.close(),
   }
 }

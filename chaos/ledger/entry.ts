@@ -20,6 +20,8 @@ export interface RunCounts {
   /** Unplanned: the machine was too slow for a moment. */
   readonly stalls: number
   readonly seconds: number
+  /** Of healthy messages in a second, the share of the baseline in the same run; the lowest of several runs. */
+  readonly healthyThroughput?: number
   /** What only this kind of run counts, by the words that tell it. */
   readonly own?: Readonly<Record<string, number>>
 }
@@ -29,6 +31,10 @@ export interface StoreCounts extends RunCounts {
   readonly store: string
   readonly version: string
   readonly kills: Readonly<Record<string, number>>
+  /** To the last message. */
+  readonly healthyToTheLast?: number
+  readonly healthyPerSecond?: number
+  readonly baselinePerSecond?: number
 }
 
 export interface LedgerEntry extends StoreCounts {

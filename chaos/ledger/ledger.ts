@@ -44,6 +44,8 @@ const nounOf = (run: string): string => NOUNS[run] ?? 'messages'
 function renderTotals(run: string, entries: readonly LedgerEntry[]): string[] {
   const sum = (count: (entry: LedgerEntry) => number): number => entries.reduce((all, entry) => all + count(entry), 0)
   const ownNames = [...new Set(entries.flatMap(({ own = {} }) => Object.keys(own)))]
+  const valid = entries.filter(({ verdict }) => verdict === 'valid')
+  const shares = valid.flatMap(({ healthyThroughput: share }) => share ?? [])
   const rows: [string, number][] = [
     ['runs', entries.length],
     ['of them not valid', entries.filter(({ verdict }) => verdict !== 'valid').length],
@@ -58,6 +60,7 @@ function renderTotals(run: string, entries: readonly LedgerEntry[]): string[] {
     ['receivers failing or holding', sum(({ receiverFaults }) => receiverFaults)],
     ['duplicates, each explained by a fault', sum(({ verdict, duplicates }) => (verdict === 'valid' ? duplicates : 0))],
     ...ownNames.map((name): [string, number] => [name, sum(({ own = {} }) => own[name] ?? 0)]),
+    ...(shares.length === 0 ? [] : [lowest(shares)]),
     ['stalls that nobody planned', sum(({ stalls }) => stalls)],
     ['dead letters', sum(({ deadLetters }) => deadLetters)],
     ['minutes', Math.floor(sum(({ seconds }) => seconds) / 60)],
@@ -84,6 +87,10 @@ function pointsOf(entries: readonly LedgerEntry[]): string[] {
 
 function total(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((all, count) => all + count, 0)
+}
+
+function lowest(shares: readonly number[]): [string, number] {
+  return ['healthy throughput, % of the baseline in the same run, the lowest', Math.floor(Math.min(...shares) * 100)]
 }
 
 /** 1,234,567. */

@@ -121,6 +121,8 @@ export function forwarding<Tx>(store: OutboxStore<Tx>): OutboxStore<Tx> {
     purge: (request) => store.purge(request),
     failures: (id, scope) => store.failures(id, scope),
     resolveDead: (request) => store.resolveDead(request),
+    edits: (id, scope) => store.edits(id, scope),
+    quarantine: (request) => store.quarantine(request),
     setPaused: (request) => store.setPaused(request),
     settings: () => store.settings(),
     migrate: (lanes) => store.migrate(lanes),

@@ -1,13 +1,13 @@
 /** How large the runs of the outbox are. */
 import { countOfEach, lasting, type RunSize } from '../run-size.js'
-import type { Stage } from '../stage/stage.js'
+import type { SqlStage } from '../stage/stage.js'
 import type { FaultKind } from './faults.js'
 import { KILL_POINTS } from './plan.js'
 
 /** Of messages. */
 export interface OutboxRunSize extends RunSize<FaultKind> {
   /** At least so many are produced. */
-  readonly messages: Readonly<Record<Stage['store'], number>>
+  readonly messages: Readonly<Record<SqlStage['store'], number>>
 }
 
 export const QUICK: OutboxRunSize = {

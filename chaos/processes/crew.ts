@@ -27,6 +27,8 @@ export interface Trade {
   readonly settings: (name: string) => object
   /** The fault was written down already. */
   readonly onKilled?: (death: Death, journal: string) => void
+  /** They may kill themselves unasked, of this. */
+  readonly mayDieOf?: string
 }
 
 export class Crew<Event extends TimedEvent> {
@@ -51,6 +53,7 @@ export class Crew<Event extends TimedEvent> {
       spawn: (run) => this.#spawn(trade, `${letter}${index}r${run}`),
       onKilled: (death) => this.#onKilled(trade, death),
       onFailure: this.#options.onFailure,
+      mayDieOf: trade.mayDieOf,
     }))
     this.#slots.push(...added)
     return added

@@ -5,6 +5,7 @@
 import { now, type TimedEvent } from '../history/journal.js'
 import { remainsOf } from '../history/remains.js'
 import type { ReceiverSettings } from '../receiver/receiver.js'
+import type { Place } from '../stage/place.js'
 import type { Stage } from '../stage/stage.js'
 import { Crew, seedOf, type CrewOptions } from './crew.js'
 import type { ProducerSettings } from './producing.js'
@@ -49,7 +50,7 @@ export abstract class FaultFleet<Event extends TimedEvent> {
     this.crew = new Crew(options)
     this.producers = this.crew.add({
       letter: 'p', count: trades.producers, entry: trades.producer,
-      settings: (name): Own<ProducerSettings> => (
+      settings: (name): Own<ProducerSettings<Place>> => (
         { place: stage.unreliable, seed: seedOf(name, seed), perSecond: perSecond / trades.producers }),
       onKilled: (_death, journal) => this.#onProducerKilled(journal),
     })

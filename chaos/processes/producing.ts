@@ -4,13 +4,13 @@
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { isWaybillError, type WaybillErrorCode } from 'waybill'
-import type { Place } from '../stage/place.js'
+import type { Place, SqlPlace } from '../stage/place.js'
 import type { Child, ChildSettings } from './child.js'
 
-export interface ProducerSettings extends ChildSettings {
+export interface ProducerSettings<At extends Place = SqlPlace> extends ChildSettings {
   readonly name: string
   readonly folder: string
-  readonly place: Place
+  readonly place: At
   readonly seed: number
   /** Of what is produced. */
   readonly perSecond: number
@@ -40,7 +40,7 @@ export async function bear(error: unknown, also: readonly WaybillErrorCode[] = [
 
 /** Until the process is to stop. `produce` is given the number of its transaction, and answers how much it produced. */
 export async function produceOn<Command extends { readonly kind: string }>(
-  child: Child<ProducerSettings, Command | ProducerCommand>, produce: (transaction: number) => Promise<number>,
+  child: Child<ProducerSettings<Place>, Command | ProducerCommand>, produce: (transaction: number) => Promise<number>,
 ): Promise<void> {
   const { perSecond } = child.settings
   let closing = false

@@ -1,8 +1,10 @@
 /** A place in the run that one process fills at a time: when that is killed, the next one starts at once. */
+import { setTimeout as wait } from 'node:timers/promises'
 import { now } from '../history/journal.js'
 import type { ChaosProcess, Exit } from './chaos-process.js'
 
 const READY_WITHIN_MS = 20_000
+const LOOK_EVERY_MS = 200
 
 export interface SlotPorts {
   readonly name: string
@@ -10,8 +12,10 @@ export interface SlotPorts {
   readonly spawn: (run: number) => ChaosProcess
   /** It was killed, by `cause`. Called before the next one starts. */
   readonly onKilled: (death: Death) => void
-  /** It ended by itself, which none of them may. */
+  /** It ended by itself, which it may not. */
   readonly onFailure: (error: Error) => void
+  /** It may kill itself unasked, of this; then the next one starts as ever. Default: it may not. */
+  readonly mayDieOf?: string | undefined
 }
 
 export interface Death {
@@ -68,18 +72,22 @@ export class Slot {
     await this.start()
   }
 
-  /** Told to kill itself when it next comes to `point`, and started again. False when it did not come there. */
-  async dieAt(point: string, withinMs: number): Promise<boolean> {
+  /**
+   * Told to kill itself when it next comes to `point`, and started again. False when it did not come there, in time or
+   * while it was one of those that do.
+   */
+  async dieAt(point: string, withinMs: number, mayCome: () => boolean): Promise<boolean> {
     this.#dyingOf = point
     this.process.send({ kind: 'arm', point })
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<undefined>((resolve) => { timer = setTimeout(() => resolve(undefined), withinMs) })
-    const exit = await Promise.race([this.process.exited, late])
-    clearTimeout(timer)
-    if (exit === undefined) {
-      this.process.send({ kind: 'arm', point: undefined })
-      return false
+    const until = performance.now() + withinMs
+    const isGone = this.process.exited.then(() => true)
+    const isGoneWithin = (ms: number): Promise<boolean> => Promise.race([isGone, wait(ms, false)])
+    while (performance.now() < until && mayCome()) {
+      if (await isGoneWithin(LOOK_EVERY_MS)) break
     }
+    this.process.send({ kind: 'arm', point: undefined })
+    // It may be dying while it is told.
+    if (!await isGoneWithin(LOOK_EVERY_MS)) return false
     await this.start()
     return true
   }
@@ -106,9 +114,13 @@ export class Slot {
   }
 
   #onExit(run: number, exit: Exit): void {
+    const { mayDieOf } = this.#ports
     if (exit.signal === 'SIGKILL' && this.#dyingOf !== undefined) {
       const at = this.#killedAt ?? exit.at
       this.#ports.onKilled({ slot: this.name, run, cause: this.#dyingOf, at, exitedAt: exit.at })
+    } else if (exit.signal === 'SIGKILL' && mayDieOf !== undefined && !this.#ended && !this.#halting) {
+      this.#ports.onKilled({ slot: this.name, run, cause: mayDieOf, at: exit.at, exitedAt: exit.at })
+      void this.start()
     } else if (!this.#ended && !this.#halting) {
       this.#ports.onFailure(failure(this.name, exit))
     }

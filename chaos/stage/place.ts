@@ -1,21 +1,35 @@
 /** Where the store of a run is, and what a producer does there beside calling Waybill. */
 import type { Store } from 'waybill'
+import { memory } from 'waybill/memory'
 import { postgres } from 'waybill/postgres'
+import { redis } from 'waybill/redis'
 import { sqlite } from 'waybill/sqlite'
 
 /** As it is told to a child. */
 export type Place =
   | { readonly kind: 'postgres'; readonly url: string }
   | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'redis'; readonly port: number }
+
+export type SqlPlace = Exclude<Place, { readonly kind: 'redis' }>
 
 /** Ten years: nothing may leave the table before it was read, also when the clock is stepped by days. */
 const RETAIN_MS = 10 * 365 * 86_400_000
 
-/** `name` is what the database's list of sessions shows. */
+/** `name` is what the server's list of sessions shows. */
 export function openPlace(place: Place, name: string): Store {
-  return place.kind === 'postgres'
-    ? postgres({ url: `${place.url}?application_name=${name}`, retainDeliveredMs: RETAIN_MS })
-    : sqlite({ path: place.path, retainDeliveredMs: RETAIN_MS })
+  switch (place.kind) {
+    case 'postgres':
+      return postgres({ url: `${place.url}?application_name=${name}`, retainDeliveredMs: RETAIN_MS })
+    case 'sqlite': return sqlite({ path: place.path, retainDeliveredMs: RETAIN_MS })
+    case 'redis': return openRedis(`redis://${name}:none@127.0.0.1:${place.port}`)
+  }
+}
+
+/** Its feeds and checkpoints, as `createWaybill` takes them; what is done in a transaction takes effect at once. */
+function openRedis(url: string): Store {
+  const { name, feeds, checkpoints, close } = redis({ url })
+  return { ...memory(), name, feeds, checkpoints, bind: () => undefined, transaction: (work) => work({}), close }
 }
 
 /** The application's own table, by which messages or events are counted without asking Waybill. */
@@ -43,14 +57,21 @@ export interface Order {
   readonly messages: number
 }
 
+/** Nothing on Redis, which has no table of the application's. */
 export async function insertOrder(place: Place, handle: unknown, { tx, lane, messages }: Order): Promise<void> {
-  const values = [tx, lane, messages]
-  if (place.kind === 'sqlite') (handle as SqliteHandle).prepare(INSERT_SQLITE).run(...values)
-  else await (handle as PgHandle).query({ text: INSERT_POSTGRES, values })
+  await runStatement(place, handle, { postgres: INSERT_POSTGRES, sqlite: INSERT_SQLITE }, [tx, lane, messages])
+}
+
+/** A write of the application's own, in the transaction of the store's client. */
+export async function runStatement(
+  place: Place, handle: unknown, text: Readonly<Record<'postgres' | 'sqlite', string>>, values: readonly unknown[],
+): Promise<void> {
+  if (place.kind === 'sqlite') (handle as SqliteHandle).prepare(text.sqlite).run(...values)
+  else if (place.kind === 'postgres') await (handle as PgHandle).query({ text: text.postgres, values: [...values] })
 }
 
 /** A statement that the database refuses, as any constraint would. */
 export async function failStatement(place: Place, handle: unknown): Promise<void> {
   if (place.kind === 'sqlite') (handle as SqliteHandle).prepare(NO_SUCH_TABLE).all()
-  else await (handle as PgHandle).query({ text: NO_SUCH_TABLE })
+  else if (place.kind === 'postgres') await (handle as PgHandle).query({ text: NO_SUCH_TABLE })
 }

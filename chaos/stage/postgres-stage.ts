@@ -2,10 +2,11 @@
 import pg from 'pg'
 import type { LaneDeclarations } from 'waybill'
 import { PostgresServer } from '../../test/support/postgres-server.js'
-import { CommitProxy } from '../faults/commit-proxy.js'
+import { FrontendMessages } from '../faults/frontend-messages.js'
+import { ReplyProxy } from '../faults/reply-proxy.js'
 import { choose } from '../faults/schedule.js'
 import { openPlace, type Place } from './place.js'
-import { prepareStage, type BreakableServer, type Query, type Stage } from './stage.js'
+import { prepareStage, type BreakableServer, type Query, type SqlStage } from './stage.js'
 
 const SESSIONS = 'select pid from pg_stat_activity where application_name = $1 order by pid'
 const TERMINATE = 'select pg_terminate_backend($1)'
@@ -14,10 +15,10 @@ interface Handle {
   query(config: { text: string }): Promise<{ rows: Awaited<ReturnType<Query>> }>
 }
 
-export async function openPostgresStage(lanes: LaneDeclarations): Promise<Stage> {
+export async function openPostgresStage(lanes: LaneDeclarations): Promise<SqlStage> {
   const server = await PostgresServer.create()
   let onLost = (): void => undefined
-  const proxy = await CommitProxy.listen(server.port, () => onLost())
+  const proxy = await ReplyProxy.listen(server.port, () => onLost(), () => new FrontendMessages())
   const direct: Place = { kind: 'postgres', url: server.url }
   const own = openPlace(direct, 'chaos-run')
   const query: Query = (text) => own.transaction(async (handle) => (await (handle as Handle).query({ text })).rows)

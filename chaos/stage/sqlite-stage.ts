@@ -2,13 +2,13 @@
 import { join } from 'node:path'
 import type { LaneDeclarations } from 'waybill'
 import { openPlace, type Place } from './place.js'
-import { prepareStage, type Query, type Stage } from './stage.js'
+import { prepareStage, type Query, type SqlStage } from './stage.js'
 
 interface Handle {
   prepare(text: string): { all(): unknown; run(): unknown }
 }
 
-export async function openSqliteStage(folder: string, lanes: LaneDeclarations): Promise<Stage> {
+export async function openSqliteStage(folder: string, lanes: LaneDeclarations): Promise<SqlStage> {
   const place: Place = { kind: 'sqlite', path: join(folder, 'chaos.db') }
   const own = openPlace(place, 'chaos-run')
   const query: Query = (text) => own.transaction(async (handle) => {

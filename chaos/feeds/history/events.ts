@@ -11,13 +11,16 @@ import type { FaultEvent } from 'waybill/testkit'
 /** A row's key and its value since; null when it is gone. */
 export type RowChange = readonly [key: string, value: string | null]
 
-export interface WrittenResult {
+export interface MeantResult {
   /** The producer's own name of it, used once. */
   readonly result: string
-  /** As the store answered. */
-  readonly sequence: number
   readonly digest: string
   readonly changes: readonly RowChange[]
+}
+
+export interface WrittenResult extends MeantResult {
+  /** As the store answered. */
+  readonly sequence: number
 }
 
 /** A producer's transaction, under a name that is used once. */
@@ -28,12 +31,24 @@ export type ProducerEvent =
     readonly kind: 'began'; readonly at: number; readonly tx: string; readonly feed: string
     readonly incarnation: string; readonly rows: readonly RowChange[]
   }
-  /** Not committed yet. */
+  /**
+   * Where each commit is by itself: what will be committed, and where it is by the answer, as of when it was asked for.
+   * Not judged: by these is found out what was written, before the judge is asked.
+   */
+  | {
+    readonly kind: 'meant'; readonly at: number; readonly tx: string; readonly feed: string
+    readonly results: readonly MeantResult[]
+  }
+  | {
+    readonly kind: 'answered'; readonly at: number; readonly tx: string; readonly feed: string
+    readonly incarnation: string; readonly results: readonly WrittenResult[]
+  }
+  /** Not committed yet, where there are transactions. */
   | {
     readonly kind: 'wrote'; readonly at: number; readonly tx: string; readonly feed: string
     readonly incarnation: string; readonly results: readonly WrittenResult[]
   }
-  /** `unknown`: the answer to COMMIT did not arrive. The application's own table decides. */
+  /** `unknown`: the answer to the commit did not arrive. The application's own table decides, or what stands for it. */
   | { readonly kind: 'committed' | 'aborted' | 'unknown'; readonly at: number; readonly tx: string }
 
 /** As the subscriber's handler saw it. */

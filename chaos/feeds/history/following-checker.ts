@@ -45,6 +45,7 @@ export class FollowingChecker {
     switch (event.kind) {
       case 'begin': return this.#begin(event)
       case 'began': return this.#began(event)
+      case 'meant': case 'answered': return
       case 'wrote': return this.#wrote(event)
       case 'committed': case 'aborted': case 'unknown': return this.#ended(event)
       case 'received': return this.#received(event)

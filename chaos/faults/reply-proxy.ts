@@ -1,28 +1,37 @@
 /**
- * Between clients and a PostgreSQL. It passes everything on until it is told to lose the reply to a COMMIT: then the
- * next COMMIT goes to the server, its answer is swallowed, and the client's connection is reset. The server has
- * committed, and the client cannot know.
+ * Between clients and a server. It passes everything on until it is told to lose the reply to a commit: then the next
+ * one goes to the server, its answer is swallowed, and the client's connection is reset. The server has committed, and
+ * the client cannot know.
  */
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { FrontendMessages } from './frontend-messages.js'
 
-export class CommitProxy {
+/** Reads what one client sends. */
+export interface RequestReader {
+  /** How many commits were completed by this packet. */
+  push(packet: Buffer): number
+}
+
+export class ReplyProxy {
   readonly #server: Server
   readonly #upstream: number
   readonly #onLost: () => void
+  readonly #openReader: () => RequestReader
   readonly #sockets = new Set<Socket>()
   #toLose = 0
 
-  private constructor(upstream: number, onLost: () => void) {
+  private constructor(upstream: number, onLost: () => void, openReader: () => RequestReader) {
     this.#upstream = upstream
     this.#onLost = onLost
+    this.#openReader = openReader
     this.#server = createServer((client) => this.#serve(client))
   }
 
   /** To the server on `upstream` of 127.0.0.1. `onLost` is called when a reply has been lost. */
-  static async listen(upstream: number, onLost: () => void): Promise<CommitProxy> {
-    const proxy = new CommitProxy(upstream, onLost)
+  static async listen(
+    upstream: number, onLost: () => void, openReader: () => RequestReader,
+  ): Promise<ReplyProxy> {
+    const proxy = new ReplyProxy(upstream, onLost, openReader)
     proxy.#server.listen(0, '127.0.0.1')
     await once(proxy.#server, 'listening')
     return proxy
@@ -32,7 +41,7 @@ export class CommitProxy {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Of the next COMMIT, whoever sends it. */
+  /** Of the next commit, whoever sends it. */
   loseReply(): void {
     this.#toLose += 1
   }
@@ -45,7 +54,7 @@ export class CommitProxy {
 
   #serve(client: Socket): void {
     const server = connect(this.#upstream, '127.0.0.1')
-    const messages = new FrontendMessages()
+    const requests = this.#openReader()
     let losing = false
     const end = (): void => {
       client.destroy()
@@ -61,7 +70,7 @@ export class CommitProxy {
       })
     }
     client.on('data', (packet) => {
-      if (messages.push(packet) > 0 && this.#toLose > 0) {
+      if (requests.push(packet) > 0 && this.#toLose > 0) {
         this.#toLose -= 1
         losing = true
       }
