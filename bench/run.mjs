@@ -15,6 +15,7 @@ const TOPICS = {
   outbox: { script: 'outbox/main.mjs', withPeers: true, about: 'against the same by hand and against other queues' },
   journal: { script: 'journal/main.mjs', withPeers: true, about: 'against the same by hand and against graphile-worker' },
   feeds: { script: 'feeds/main.mjs', withPeers: true, about: 'against the same by hand, on every store' },
+  maintenance: { script: 'maintenance/main.mjs', withPeers: true, about: 'what a deletion of a million costs producers meanwhile' },
   claims: { script: 'claim-cost.mjs', about: 'what claims cost beside backlogs' },
   fairness: { script: 'fairness.mjs', about: 'what one tenant\'s backlog costs the others' },
 }
