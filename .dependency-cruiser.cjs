@@ -1,10 +1,10 @@
 // Imports point one way: core <- runner <- nouns <- entries (src/*.ts) <- cli. Type-only imports count.
 
-const NOUNS = '(?:outbox|journal|feeds|dead-letters|inbox)'
+const NOUNS = '(?:outbox|journal|feeds|deadletters|inbox|maintenance)'
 // A contract is its contract.ts with the nouns it speaks of.
 const CONTRACT_FILES = [
-  'checkpoints', 'contract', 'conflicts', 'cursor', 'event', 'fenced-offsets', 'message', 'message-id', 'offset-store', 'parts',
-  'progress', 'publisher-record', 'result', 'ring', 'slots',
+  'checkpoints', 'contract', 'conflicts', 'cursor', 'event', 'fenced-offsets', 'heap', 'message', 'message-id', 'offset-store',
+  'parts', 'progress', 'publisher-record', 'reservation', 'result', 'ring', 'slots',
 ]
 const CONTRACT = `^src/${NOUNS}/(?:${CONTRACT_FILES.join('|')})\\.ts$`
 const ADAPTERS = 'drivers|transports|telemetry'

@@ -14,8 +14,9 @@ export default defineConfig({
     pool: 'forks',
     // Tests mostly wait on databases, so two files at once pay off even on two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Ends what hangs. The largest cases write 100,000 rows, on however busy a machine.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Tests slower than this are named in the output.
     slowTestThreshold: 5_000,
   },

@@ -30,6 +30,8 @@ const STEPS = {
   chaos: npmRun('chaos', '--', 'outbox', '--quick'),
   'chaos:journal': npmRun('chaos', '--', 'journal', '--quick'),
   'chaos:feeds': npmRun('chaos', '--', 'feeds', '--quick'),
+  'chaos:inbox': npmRun('chaos', '--', 'inbox', '--quick'),
+  'chaos:poison': npmRun('chaos', '--', 'poison', '--quick'),
   broken: npmRun('chaos', '--', 'broken'),
   canary: npmRun('chaos', '--', 'canary'),
   'bench:smoke': npmRun('bench:smoke'),

@@ -62,7 +62,7 @@ const given = args.filter((arg) => !/^\d+$/.test(arg))
 // The tests that talk to PostgreSQL; the others know no version of it, and neither the pooler nor a second driver cares.
 const filters = given.length > 0 ? given
   : ['test/stores/postgres', 'test/journal/postgres', 'test/journal/progress-postgres', 'test/feeds/postgres',
-    'test/feeds/checkpoints-postgres', 'test/drivers', 'test/cli/doctor-postgres', 'test/cli/commands',
+    'test/feeds/checkpoints-postgres', 'test/inbox/postgres', 'test/drivers', 'test/cli/doctor-postgres', 'test/cli/commands',
     '--exclude', 'test/stores/postgres-pgbouncer.test.ts', '--testNamePattern', '^(?!.*postgres\\.js)']
 const unknown = asked.filter((major) => !(major in VERSIONS))
 if (unknown.length > 0) {
