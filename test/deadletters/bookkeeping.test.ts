@@ -3,6 +3,7 @@
  * message or event is the same. An inbox tells nobody, so there is nothing that could fail.
  */
 import { expect, test } from 'vitest'
+import { pause } from '../../src/core/environment.js'
 import type { DlqHeap } from '../../src/deadletters/heap.js'
 import { memory } from '../../src/memory.js'
 import type { RunnerLogger } from '../../src/runner/log.js'
@@ -79,17 +80,22 @@ async function relayed(failing: Failing | undefined): Promise<unknown> {
 }
 
 async function published(failing: Failing | undefined): Promise<unknown> {
-  const waybill = createWaybill({ store: memory() })
+  const clock = new TestClock()
+  const waybill = createWaybill({ store: memory({ now: clock.now }) })
   for (let n = 0; n < COUNT; n += 1) {
     await waybill.transaction((tx) => waybill.journal.append(tx, [{ stream: `s-${n % 7}`, type: 'a', payload: n }]))
   }
   const { arrivals, receive } = destination()
   const publisher = waybill.publisher({
     name: 'p', publish: ({ payload }) => receive(payload as number), concurrency: 1, onFailure: 'dead_letter',
-    retry: { baseMs: 1, maxMs: 1, jitter: 'none' }, logger: failing?.logger,
+    retry: { baseMs: 1_000, jitter: 'none' }, logger: failing?.logger,
+    time: { monotonicMs: clock.now, random: Math.random, pause },
   })
   if (failing !== undefined) for (const name of EVENTS) publisher.on(name, failing.call)
-  await publisher.drain()
+  for (let round = 0; round < 12; round += 1) {
+    await publisher.drain()
+    clock.advance(5_000)
+  }
   await publisher.stop()
   const dead = await waybill.publishers.deadLetters('p')
   return { arrivals: arrivals.toSorted(), dead: dead.map(({ error }) => error) }
@@ -110,4 +116,5 @@ test.each([['throw', false], ['reject', true]] as const)(
     const outcome = await published(failing)
     expect(failing.calls).toBeGreaterThan(COUNT)
     expect(outcome).toEqual(await published(undefined))
+    expect(outcome).toMatchObject({ arrivals: { length: COUNT + 3 * COUNT / 10 } })
   })
