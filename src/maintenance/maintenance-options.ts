@@ -27,7 +27,7 @@ export interface MaintenanceOptions {
   readonly intervalMs?: number | undefined
   /**
    * How long a batch should take beyond what any batch has to: one that takes longer is followed by a smaller one. 1 ms
-   * to 60 s. Default 5, and 1 where a store has one writer at a time, which everybody else waits for.
+   * to 60 s. Default 10, and 1 where a store has one writer at a time, which everybody else waits for.
    */
   readonly batchMs?: number | undefined
   /** The fewest of a batch, however long it takes. 1…100,000. Default 20. */
@@ -35,9 +35,12 @@ export interface MaintenanceOptions {
   /** The most of a batch. 1…100,000. Default 5,000. */
   readonly maxBatch?: number | undefined
   /**
-   * The shortest rest after a batch; it rests 39 times as long as the batch took, and 9 times once a pass has lasted
-   * longer than `intervalMs`; at most 20 s, or this. 0…60 s. Default 20.
+   * The share of the time that batches may take, 0.001…1: it rests after each for the others' part, at most 20 s. Once a
+   * pass has lasted longer than `intervalMs` it is a tenth, if that is more. Default 1/200, and 1/40 where a store has
+   * one writer at a time, whose batches are short.
    */
+  readonly share?: number | undefined
+  /** The shortest rest after a batch. 0…60 s. Default 20. */
   readonly pauseMs?: number | undefined
   /** Stops the maintenance when aborted. */
   readonly signal?: AbortSignal | undefined
@@ -65,9 +68,17 @@ export interface MaintenanceSettings extends Pick<MaintenanceOptions, 'signal' |
   readonly time: MaintenanceTime
 }
 
+/**
+ * A batch slows whoever is beside it, and fewer than one transaction in a hundred is to be. Longer batches remove more
+ * in the same share, and are felt longer by the few.
+ */
+const PACE = { batchMs: 10, share: 1 / 200 }
+/** Everybody else waits for a batch, so it is short; and who waits for so little is hardly slower. */
+const ONE_WRITER_PACE = { batchMs: 1, share: 1 / 40 }
+
 /** @throws VALIDATION naming the option. */
 export function maintenanceSettings(options: MaintenanceOptions, store: MaintainedStore): MaintenanceSettings {
-  const batchMs = store.outbox?.capabilities.concurrentTransactions === false ? 1 : 5
+  const pace = store.outbox?.capabilities.concurrentTransactions === false ? ONE_WRITER_PACE : PACE
   const { signal, onReport, onBatch, onError } = options
   for (const [name, listener] of Object.entries({ onReport, onBatch, onError })) {
     if (listener !== undefined && typeof listener !== 'function') throw validationError(name, 'must be a function')
@@ -83,7 +94,8 @@ export function maintenanceSettings(options: MaintenanceOptions, store: Maintain
       passMs: intervalMs,
       minBatch: assertInteger('minBatch', options.minBatch ?? Math.min(20, maxBatch), 1, maxBatch),
       maxBatch,
-      batchMs: assertDuration('batchMs', options.batchMs ?? batchMs, 1, 60_000),
+      batchMs: assertDuration('batchMs', options.batchMs ?? pace.batchMs, 1, 60_000),
+      share: assertShare('share', options.share ?? pace.share),
       pauseMs: assertDuration('pauseMs', options.pauseMs ?? 20, 0, 60_000),
     },
     time: { monotonicMs, pause, ...options.time },
@@ -114,6 +126,13 @@ function checkedAges(field: string, ages: object): Record<string, RetentionAge> 
 function assertAge(field: string, age: unknown): number {
   if (typeof age !== 'number') throw validationError(field, `must be milliseconds or 'never'`)
   return assertDuration(field, age)
+}
+
+function assertShare(field: string, share: unknown): number {
+  if (typeof share !== 'number' || !(share >= 0.001 && share <= 1)) {
+    throw validationError(field, 'must be a number, 0.001…1')
+  }
+  return share
 }
 
 function alsoStores(stores: MaintenanceOptions['also'] = []): readonly MaintainedStore[] {

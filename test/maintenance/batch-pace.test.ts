@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { BatchPace } from '../../src/maintenance/batch-pace.js'
 
-const SETTINGS = { minBatch: 20, maxBatch: 5_000, batchMs: 5, pauseMs: 20, passMs: 60_000 }
+const SETTINGS = { minBatch: 20, maxBatch: 5_000, batchMs: 5, pauseMs: 20, share: 1 / 40, passMs: 60_000 }
 
 /** Batches against a store that takes so long for each batch, and for each row in it. */
 function paced(fixedMs: number, rowMs: number, batches = 50): { limits: number[]; rests: number[] } {
@@ -27,7 +27,7 @@ describe('the pace of batches', () => {
     expect(Math.max(...last)).toBeLessThanOrEqual(most)
   })
 
-  test('a batch is at most a fortieth of the time, and the rest never shorter than the pause', () => {
+  test('batches take their share of the time, and the rest never shorter than the pause', () => {
     const { rests } = paced(40, 0.01)
     expect(Math.min(...rests)).toBeGreaterThanOrEqual(39 * 40)
     expect(Math.min(...paced(0.1, 0.001).rests)).toBe(20)
@@ -36,6 +36,8 @@ describe('the pace of batches', () => {
   test('a pass that lasts too long rests less, and nothing rests longer than the lease of the work lasts', () => {
     const pace = new BatchPace(SETTINGS)
     expect([60_000, 60_001].map((sinceMs) => pace.after(20, 100, sinceMs))).toEqual([3_900, 900])
+    const fast = new BatchPace({ ...SETTINGS, share: 0.5 })
+    expect([60_000, 60_001].map((sinceMs) => fast.after(20, 100, sinceMs))).toEqual([100, 100])
     expect(pace.after(20, 10_000, 0)).toBe(20_000)
   })
 

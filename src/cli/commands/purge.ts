@@ -74,7 +74,7 @@ async function purgeKinds(
 ): Promise<ExitCode> {
   const isNamed = Object.keys(agesOf(flags)).length > 0
   const maintenance = waybill.maintenance({
-    olderThanMs: isNamed ? onlyAgesOf(flags) : {}, signal: stopped,
+    olderThanMs: isNamed ? onlyAgesOf(flags) : {}, signal: stopped, share: 0.1,
     ...(flags.limit === undefined ? {} : { maxBatch: flags.limit }),
   })
   const report = await maintenance.runOnce({ dryRun: flags.dryRun, beside: true })
