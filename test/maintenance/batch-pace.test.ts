@@ -19,7 +19,7 @@ describe('the pace of batches', () => {
   test.each([
     ['a fast store', 0.1, 0.01, 250, 550],
     ['a distant store', 40, 0.01, 250, 550],
-    ['a store to which each row is dear', 1, 1, 20, 30],
+    ['a store to which each row is dear', 1, 1, 20, 40],
     ['a store to which rows cost nothing', 3, 0, 5_000, 5_000],
   ])('%s: what a batch costs above the least decides', (_, fixedMs, rowMs, least, most) => {
     const last = paced(fixedMs, rowMs).limits.slice(20)
