@@ -32,7 +32,7 @@ export interface MaintenanceOptions {
   readonly batchMs?: number | undefined
   /** The fewest of a batch, however long it takes. 1…100,000. Default 20. */
   readonly minBatch?: number | undefined
-  /** The most of a batch. 1…100,000. Default 5,000. */
+  /** The most of a batch. 1…100,000. Default 5,000, and 50 where a store has one writer at a time. */
   readonly maxBatch?: number | undefined
   /**
    * The share of the time that batches may take, 0.001…1: it rests after each for the others' part, at most 20 s. Once a
@@ -72,9 +72,12 @@ export interface MaintenanceSettings extends Pick<MaintenanceOptions, 'signal' |
  * A batch slows whoever is beside it, and fewer than one transaction in a hundred is to be. Longer batches remove more
  * in the same share, and are felt longer by the few.
  */
-const PACE = { batchMs: 10, share: 1 / 200 }
-/** Everybody else waits for a batch, so it is short; and who waits for so little is hardly slower. */
-const ONE_WRITER_PACE = { batchMs: 1, share: 1 / 40 }
+const PACE = { batchMs: 10, maxBatch: 5_000, share: 1 / 200 }
+/**
+ * Everybody else waits for a batch, asleep for a millisecond at least: one that is shorter than that delays nobody by
+ * more than two writers who meet delay each other anyway.
+ */
+const ONE_WRITER_PACE = { batchMs: 1, maxBatch: 50, share: 1 / 40 }
 
 /** @throws VALIDATION naming the option. */
 export function maintenanceSettings(options: MaintenanceOptions, store: MaintainedStore): MaintenanceSettings {
@@ -83,7 +86,7 @@ export function maintenanceSettings(options: MaintenanceOptions, store: Maintain
   for (const [name, listener] of Object.entries({ onReport, onBatch, onError })) {
     if (listener !== undefined && typeof listener !== 'function') throw validationError(name, 'must be a function')
   }
-  const maxBatch = assertInteger('maxBatch', options.maxBatch ?? 5_000, 1, MAX_PURGE_LIMIT)
+  const maxBatch = assertInteger('maxBatch', options.maxBatch ?? pace.maxBatch, 1, MAX_PURGE_LIMIT)
   const intervalMs = assertDuration(
     'intervalMs', options.intervalMs ?? DEFAULT_MAINTENANCE_INTERVAL_MS, 1, MAX_TIMER_MS)
   return {

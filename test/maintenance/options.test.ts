@@ -26,9 +26,9 @@ test('batches are short where a store has one writer at a time, and take a small
     const outbox = Object.assign(Object.create(store.outbox) as typeof store.outbox, {
       capabilities: { ...store.outbox.capabilities, concurrentTransactions },
     })
-    const { batchMs, share } = maintenanceSettings({}, { ...store, outbox }).pace
-    return { batchMs, share }
+    const { batchMs, maxBatch, share } = maintenanceSettings({}, { ...store, outbox }).pace
+    return { batchMs, maxBatch, share }
   }
-  expect(paceOf(false)).toEqual({ batchMs: 1, share: 1 / 40 })
-  expect(paceOf(true)).toEqual({ batchMs: 10, share: 1 / 200 })
+  expect(paceOf(false)).toEqual({ batchMs: 1, maxBatch: 50, share: 1 / 40 })
+  expect(paceOf(true)).toEqual({ batchMs: 10, maxBatch: 5_000, share: 1 / 200 })
 })
