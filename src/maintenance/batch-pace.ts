@@ -1,12 +1,12 @@
 /**
  * How much one batch removes, and how long nothing is removed after it. A batch that takes longer than asked is
  * followed by one of half the size, one that takes less than half of that by one of twice the size, so that whoever
- * else writes waits for a batch of a known length at most, on a slow machine too. What counts is the time above that of
- * the shortest batch there was: a distant server, or a slow disk, makes no batch smaller.
+ * else writes waits for a batch of a known length at most, on a slow machine too. What counts is the time above that
+ * of the shortest batch there was: a distant server, or a slow disk, makes no batch smaller.
  *
- * Batches take a share of the time, whatever the machine's speed. It is small, because one transaction in a hundred that
- * meets a batch is a p99. A pass that lasts longer than it should has more to remove than that leaves room for: it takes
- * a larger share.
+ * Batches take a share of the time, whatever the machine's speed. It is small, because one transaction in a hundred
+ * that meets a batch is a p99. A pass that lasts longer than it should has more to remove than that leaves room for:
+ * it takes a larger share.
  */
 export interface PaceSettings {
   readonly minBatch: number

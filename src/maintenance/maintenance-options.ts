@@ -35,9 +35,9 @@ export interface MaintenanceOptions {
   /** The most of a batch. 1…100,000. Default 5,000, and 50 where a store has one writer at a time. */
   readonly maxBatch?: number | undefined
   /**
-   * The share of the time that batches may take, 0.001…1: it rests after each for the others' part, at most 20 s. Once a
-   * pass has lasted longer than `intervalMs` it is a tenth, if that is more. Default 1/200, and 1/40 where a store has
-   * one writer at a time, whose batches are short.
+   * The share of the time that batches may take, 0.001…1: it rests after each for the others' part, at most 20 s.
+   * Once a pass has lasted longer than `intervalMs` it is a tenth, if that is more. Default 1/200, and 1/40 where a
+   * store has one writer at a time, whose batches are short.
    */
   readonly share?: number | undefined
   /** The shortest rest after a batch. 0…60 s. Default 20. */

@@ -126,6 +126,8 @@ describe('a runner', () => {
   })
 
   test('starts once, and not after stop', async () => {
+    // Its first wait of 5 ms is not to end meanwhile.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const source = new FakeSource()
     const runner = new Runner(source, () => undefined)
     await runner.start()
