@@ -15,23 +15,20 @@ export interface RequestReader {
 export class ReplyProxy {
   readonly #server: Server
   readonly #upstream: number
-  readonly #onLost: () => void
   readonly #openReader: () => RequestReader
   readonly #sockets = new Set<Socket>()
-  #toLose = 0
+  /** Whom to tell of each reply that is to be lost. */
+  readonly #toLose: (() => void)[] = []
 
-  private constructor(upstream: number, onLost: () => void, openReader: () => RequestReader) {
+  private constructor(upstream: number, openReader: () => RequestReader) {
     this.#upstream = upstream
-    this.#onLost = onLost
     this.#openReader = openReader
     this.#server = createServer((client) => this.#serve(client))
   }
 
-  /** To the server on `upstream` of 127.0.0.1. `onLost` is called when a reply has been lost. */
-  static async listen(
-    upstream: number, onLost: () => void, openReader: () => RequestReader,
-  ): Promise<ReplyProxy> {
-    const proxy = new ReplyProxy(upstream, onLost, openReader)
+  /** To the server on `upstream` of 127.0.0.1. */
+  static async listen(upstream: number, openReader: () => RequestReader): Promise<ReplyProxy> {
+    const proxy = new ReplyProxy(upstream, openReader)
     proxy.#server.listen(0, '127.0.0.1')
     await once(proxy.#server, 'listening')
     return proxy
@@ -41,9 +38,9 @@ export class ReplyProxy {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Of the next commit, whoever sends it. */
-  loseReply(): void {
-    this.#toLose += 1
+  /** Of the next commit, whoever sends it. `onLost` is called when that has happened. */
+  loseReply(onLost: () => void): void {
+    this.#toLose.push(onLost)
   }
 
   async close(): Promise<void> {
@@ -55,7 +52,7 @@ export class ReplyProxy {
   #serve(client: Socket): void {
     const server = connect(this.#upstream, '127.0.0.1')
     const requests = this.#openReader()
-    let losing = false
+    let onLost: (() => void) | undefined
     const end = (): void => {
       client.destroy()
       server.destroy()
@@ -70,15 +67,12 @@ export class ReplyProxy {
       })
     }
     client.on('data', (packet) => {
-      if (requests.push(packet) > 0 && this.#toLose > 0) {
-        this.#toLose -= 1
-        losing = true
-      }
+      if (requests.push(packet) > 0) onLost ??= this.#toLose.shift()
       server.write(packet)
     })
     server.on('data', (packet) => {
-      if (!losing) return void client.write(packet)
-      this.#onLost()
+      if (onLost === undefined) return void client.write(packet)
+      onLost()
       client.resetAndDestroy()
       server.destroy()
     })

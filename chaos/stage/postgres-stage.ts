@@ -17,8 +17,7 @@ interface Handle {
 
 export async function openPostgresStage(lanes: LaneDeclarations): Promise<SqlStage> {
   const server = await PostgresServer.create()
-  let onLost = (): void => undefined
-  const proxy = await ReplyProxy.listen(server.port, () => onLost(), () => new FrontendMessages())
+  const proxy = await ReplyProxy.listen(server.port, () => new FrontendMessages())
   const direct: Place = { kind: 'postgres', url: server.url }
   const own = openPlace(direct, 'chaos-run')
   const query: Query = (text) => own.transaction(async (handle) => (await (handle as Handle).query({ text })).rows)
@@ -30,10 +29,7 @@ export async function openPostgresStage(lanes: LaneDeclarations): Promise<SqlSta
     unreliable: { kind: 'postgres', url: server.url.replace(`:${server.port}/`, `:${proxy.port}/`) },
     direct, own, query,
     prefix: 'waybill.',
-    server: breakable(server, (listener) => {
-      onLost = listener
-      proxy.loseReply()
-    }),
+    server: breakable(server, proxy),
     async close() {
       await own.close()
       await proxy.close()
@@ -42,11 +38,11 @@ export async function openPostgresStage(lanes: LaneDeclarations): Promise<SqlSta
   }
 }
 
-function breakable(server: PostgresServer, loseReply: BreakableServer['loseReply']): BreakableServer {
+function breakable(server: PostgresServer, proxy: ReplyProxy): BreakableServer {
   const sessionsOf = (client: pg.Client, application: string): Promise<number[]> =>
     client.query<{ pid: number }>(SESSIONS, [application]).then(({ rows }) => rows.map(({ pid }) => pid))
   return {
-    loseReply,
+    loseReply: (onLost) => proxy.loseReply(onLost),
     async restart() {
       await server.stopImmediate()
       await server.start()

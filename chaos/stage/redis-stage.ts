@@ -18,8 +18,7 @@ const SETTINGS = [
 
 export async function openRedisStage(): Promise<RedisStage> {
   const server = await RedisServer.create(SETTINGS)
-  let onLost = (): void => undefined
-  const proxy = await ReplyProxy.listen(server.port, () => onLost(), () => new ScriptReader())
+  const proxy = await ReplyProxy.listen(server.port, () => new ScriptReader())
   const direct: Place = { kind: 'redis', port: server.port }
   const own = openPlace(direct, 'chaos-run')
   return {
@@ -30,10 +29,7 @@ export async function openRedisStage(): Promise<RedisStage> {
     direct, own,
     valuesOf: (key) => withClient(server, (client) => client.hVals(key)),
     appended: () => appendedCommands(server.appendOnlyFile),
-    server: breakable(server, (listener) => {
-      onLost = listener
-      proxy.loseReply()
-    }),
+    server: breakable(server, proxy),
     async close() {
       await own.close()
       await proxy.close()
@@ -45,14 +41,14 @@ export async function openRedisStage(): Promise<RedisStage> {
 const clientOf = ({ url }: RedisServer) => createClient({ url })
 type Client = ReturnType<typeof clientOf>
 
-function breakable(server: RedisServer, loseReply: BreakableServer['loseReply']): BreakableServer {
+function breakable(server: RedisServer, proxy: ReplyProxy): BreakableServer {
   const sessionsOf = async (client: Client, application: string): Promise<string[]> => {
     const list = await client.sendCommand<string>(['CLIENT', 'LIST'])
     return list.split('\n').filter((line) => ` ${line} `.includes(` user=${application} `))
       .map((line) => /\bid=(\d+)/.exec(line)?.[1] ?? '')
   }
   return {
-    loseReply,
+    loseReply: (onLost) => proxy.loseReply(onLost),
     async restart() {
       await server.kill()
       await server.start()

@@ -32,8 +32,8 @@ async function echo(): Promise<{ server: Server; received: () => string }> {
   return { server, received: () => Buffer.concat(chunks).toString('latin1') }
 }
 
-async function proxyTo(server: Server, onLost: () => void): Promise<{ proxy: ReplyProxy; client: Socket }> {
-  const proxy = await ReplyProxy.listen((server.address() as AddressInfo).port, onLost, () => new FrontendMessages())
+async function proxyTo(server: Server): Promise<{ proxy: ReplyProxy; client: Socket }> {
+  const proxy = await ReplyProxy.listen((server.address() as AddressInfo).port, () => new FrontendMessages())
   open.push(proxy)
   const client = connect(proxy.port, '127.0.0.1')
   await once(client, 'connect')
@@ -44,7 +44,7 @@ async function proxyTo(server: Server, onLost: () => void): Promise<{ proxy: Rep
 
 test('passes everything on, a COMMIT too, until it is told to lose a reply', async () => {
   const { server } = await echo()
-  const { client } = await proxyTo(server, () => expect.unreachable())
+  const { client } = await proxyTo(server)
   client.write(query('commit'))
   const [answer] = await once(client, 'data') as [Buffer]
   expect(answer).toEqual(query('commit'))
@@ -53,8 +53,8 @@ test('passes everything on, a COMMIT too, until it is told to lose a reply', asy
 test('a COMMIT reaches the server, its answer does not reach the client, whose connection is reset', async () => {
   const { server, received } = await echo()
   let lost = 0
-  const { proxy, client } = await proxyTo(server, () => { lost += 1 })
-  proxy.loseReply()
+  const { proxy, client } = await proxyTo(server)
+  proxy.loseReply(() => { lost += 1 })
   client.write(query('begin'))
   await once(client, 'data')
   client.on('data', () => expect.unreachable())
@@ -68,8 +68,8 @@ test('a COMMIT reaches the server, its answer does not reach the client, whose c
 
 test('only one reply is lost each time', async () => {
   const { server } = await echo()
-  const { proxy, client } = await proxyTo(server, () => undefined)
-  proxy.loseReply()
+  const { proxy, client } = await proxyTo(server)
+  proxy.loseReply(() => undefined)
   const failed = once(client, 'error')
   client.write(query('commit'))
   await failed
